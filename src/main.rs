@@ -1,0 +1,3 @@
+//! Parse, runtime, dispatch, exit code.
+
+fn main() {}

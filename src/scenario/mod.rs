@@ -1,0 +1,3 @@
+//! What a person wrote, made into what we shall do.
+
+pub mod plan;

@@ -1,0 +1,1 @@
+//! One measured connection: resolve, connect, TLS, each timed, and a socket that stamps its writes and reads.
