@@ -1,0 +1,198 @@
+//! WHEN: the only loop that sends.
+//!
+//! Every load is *arrivals × users*: when requests are due ([`arrivals`]) and who may be in the air ([`users`]).
+//! [`drive`] joins the two and knows nothing else: it takes a closure that makes a sample of an arrival, so a test
+//! passes one that sleeps on a stopped clock and asserts due times exactly. No socket, no server, no statistics.
+
+pub mod arrivals;
+pub mod users;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub use arrivals::Arrivals;
+pub use users::Gauge;
+
+use crate::sample::{Arrival, Outcome, Phase, Sample};
+
+/// The two ways to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Send nothing more; what is in the air may land.
+    pub sending: CancellationToken,
+    /// Nothing more may land: what is in the air is cancelled.
+    pub waiting: CancellationToken,
+}
+
+/// What is fixed for one round.
+#[derive(Debug, Clone)]
+pub struct Round {
+    /// What the requests are sent for.
+    pub phase: Phase,
+    /// 1-based.
+    pub number: u32,
+    /// Who is in the air, read by whoever shows it.
+    pub gauge: Arc<Gauge>,
+    /// How it may be stopped.
+    pub stop: Stop,
+}
+
+/// Sends every arrival, one user a seat, and returns the seats in the order in which their users ended.
+///
+/// All users stand at a barrier; `started` is called with its instant, from which every duration of the round counts.
+/// `send` makes one sample of an arrival with its user's seat (a connection, say) and gives the seat back; the user
+/// then asks [`Arrivals::next`] for more. Every arrival leaves exactly one sample in `landed`: one that was due after
+/// the sending stopped, or was still in the air when the waiting stopped, is [`Outcome::Cancelled`].
+pub async fn drive<S, F, Fut>(
+    arrivals: Arrivals,
+    seats: Vec<S>,
+    round: Round,
+    started: impl FnOnce(Instant),
+    send: F,
+    landed: mpsc::UnboundedSender<Sample>,
+) -> Vec<S>
+where
+    S: Send + 'static,
+    F: Fn(Arrival, S, Instant) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = (Sample, S)> + Send + 'static,
+{
+    let stop = round.stop.waiting.clone();
+    let shared = Arc::new(Shared { arrivals, round, landed, send });
+    let (barrier, gate) = watch::channel(None);
+    let mut users = JoinSet::new();
+    let mut returned = Vec::with_capacity(seats.len());
+    let mut cut_off = false;
+    for (user, seat) in (1..).zip(seats) {
+        let user = User { number: user, begun: false, shared: shared.clone() };
+        users.spawn(user.ask(seat, gate.clone()));
+    }
+    drop((gate, shared));
+    // Lets every user reach the barrier, so that the release finds them all waiting.
+    tokio::task::yield_now().await;
+    let start = Instant::now();
+    started(start);
+    // No receiver is left only when there are no users.
+    let _ = barrier.send(Some(start));
+    loop {
+        tokio::select! {
+            biased;
+            ended = users.join_next() => match ended {
+                None => return returned,
+                Some(Ok(seat)) => returned.push(seat),
+                Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                // Cut off in the air: its flight has landed as cancelled.
+                Some(Err(_)) => {}
+            },
+            () = stop.cancelled(), if !users.is_empty() && !cut_off => {
+                cut_off = true;
+                users.abort_all();
+            }
+        }
+    }
+}
+
+/// What all users of a round share.
+struct Shared<F> {
+    arrivals: Arrivals,
+    round: Round,
+    landed: mpsc::UnboundedSender<Sample>,
+    send: F,
+}
+
+struct User<F> {
+    number: u32,
+    begun: bool,
+    shared: Arc<Shared<F>>,
+}
+
+impl<F> User<F> {
+    /// Asks until there is nothing more to ask, and gives the seat back.
+    async fn ask<S, Fut>(mut self, mut seat: S, mut gate: watch::Receiver<Option<Instant>>) -> S
+    where
+        F: Fn(Arrival, S, Instant) -> Fut,
+        Fut: Future<Output = (Sample, S)>,
+    {
+        let Some(start) = gate.wait_for(Option::is_some).await.ok().and_then(|start| *start) else { return seat };
+        drop(gate);
+        self.begun = true;
+        let mut last_end = None;
+        while let Some(arrival) = self.shared.arrivals.next(self.number, last_end) {
+            let flight = Flight { shared: &*self.shared, arrival, start, landed: false };
+            if !self.due(start + arrival.due).await {
+                return seat;
+            }
+            let in_air = self.shared.round.gauge.enter();
+            let (sample, back) = (self.shared.send)(arrival, seat, start).await;
+            drop(in_air);
+            seat = back;
+            last_end = Some(sample.at.end);
+            flight.land(sample);
+        }
+        seat
+    }
+
+    /// Waits until `due`; `false` when the sending was stopped before.
+    async fn due(&self, due: Instant) -> bool {
+        let sending = &self.shared.round.stop.sending;
+        if due > Instant::now() {
+            tokio::select! {
+                () = tokio::time::sleep_until(due) => {}
+                () = sending.cancelled() => {}
+            }
+        }
+        !sending.is_cancelled()
+    }
+}
+
+impl<F> Drop for User<F> {
+    /// Cut off before it reached its first arrival, a user still owes a sample for it.
+    fn drop(&mut self) {
+        if self.begun {
+            return;
+        }
+        if let Some(arrival) = self.shared.arrivals.next(self.number, None) {
+            self.shared.cancel(arrival, Duration::ZERO);
+        }
+    }
+}
+
+impl<F> Shared<F> {
+    fn cancel(&self, arrival: Arrival, end: Duration) {
+        let sample = Sample::unsent(arrival, self.round.phase, self.round.number, Outcome::Cancelled, end);
+        // The collector outlives the users; if it is gone, so is whoever wanted the sample.
+        let _ = self.landed.send(sample);
+    }
+}
+
+/// An arrival that must land: dropped before it did, it lands as cancelled.
+struct Flight<'a, F> {
+    shared: &'a Shared<F>,
+    arrival: Arrival,
+    start: Instant,
+    landed: bool,
+}
+
+impl<F> Flight<'_, F> {
+    fn land(mut self, sample: Sample) {
+        self.landed = true;
+        let _ = self.shared.landed.send(sample);
+    }
+}
+
+impl<F> Drop for Flight<'_, F> {
+    fn drop(&mut self) {
+        if self.landed {
+            return;
+        }
+        self.shared.cancel(self.arrival, Instant::now().saturating_duration_since(self.start));
+    }
+}
+
+#[cfg(test)]
+mod tests;
