@@ -3,6 +3,7 @@
 //! The library exists for the binary and its tests. Data flows one way: a scenario file becomes a [`scenario::plan::Plan`],
 //! its cases become arrivals, each arrival one [`sample::Sample`], samples a summary, summaries a run on disk.
 
+pub mod audit;
 pub mod load;
 pub mod mock;
 pub mod sample;

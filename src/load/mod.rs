@@ -43,21 +43,21 @@ pub struct Round {
     pub stop: Stop,
 }
 
-/// Sends every arrival, one user a seat, and returns the seats in the order in which their users ended.
+/// Sends every arrival of `seats`' users and returns when all of them have landed.
 ///
-/// All users stand at a barrier; `started` is called with its instant, from which every duration of the round counts.
-/// `send` makes one sample of an arrival with its user's seat (a connection, say) and gives the seat back; the user
-/// then asks [`Arrivals::next`] for more. Every arrival leaves exactly one sample in `landed`: one that was due after
-/// the sending stopped, or was still in the air when the waiting stopped, is [`Outcome::Cancelled`].
+/// A seat is a user's number (1-based) and what it sends with, a connection say. The users stand at a barrier until
+/// `start` gives its instant, from which every duration of the round counts. `send` makes one sample of an arrival with
+/// its user's seat and gives the seat back; the user then asks [`Arrivals::next`] for more. Every arrival leaves
+/// exactly one sample in `landed`: one that was due after the sending stopped, or was still in the air when the waiting
+/// stopped, is [`Outcome::Cancelled`].
 pub async fn drive<S, F, Fut>(
-    arrivals: Arrivals,
-    seats: Vec<S>,
+    arrivals: Arc<Arrivals>,
+    seats: Vec<(u32, S)>,
     round: Round,
-    started: impl FnOnce(Instant),
+    start: impl Future<Output = Instant>,
     send: F,
     landed: mpsc::UnboundedSender<Sample>,
-) -> Vec<S>
-where
+) where
     S: Send + 'static,
     F: Fn(Arrival, S, Instant) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = (Sample, S)> + Send + 'static,
@@ -66,30 +66,24 @@ where
     let shared = Arc::new(Shared { arrivals, round, landed, send });
     let (barrier, gate) = watch::channel(None);
     let mut users = JoinSet::new();
-    let mut returned = Vec::with_capacity(seats.len());
     let mut cut_off = false;
-    for (user, seat) in (1..).zip(seats) {
-        let user = User { number: user, begun: false, shared: shared.clone() };
+    for (number, seat) in seats {
+        let user = User { number, begun: false, shared: shared.clone() };
         users.spawn(user.ask(seat, gate.clone()));
     }
     drop((gate, shared));
-    // Lets every user reach the barrier, so that the release finds them all waiting.
-    tokio::task::yield_now().await;
-    let start = Instant::now();
-    started(start);
     // No receiver is left only when there are no users.
-    let _ = barrier.send(Some(start));
+    let _ = barrier.send(Some(start.await));
     loop {
         tokio::select! {
             biased;
             ended = users.join_next() => match ended {
-                None => return returned,
-                Some(Ok(seat)) => returned.push(seat),
+                None => return,
                 Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 // Cut off in the air: its flight has landed as cancelled.
-                Some(Err(_)) => {}
+                Some(_) => {}
             },
-            () = stop.cancelled(), if !users.is_empty() && !cut_off => {
+            () = stop.cancelled(), if !cut_off => {
                 cut_off = true;
                 users.abort_all();
             }
@@ -99,7 +93,7 @@ where
 
 /// What all users of a round share.
 struct Shared<F> {
-    arrivals: Arrivals,
+    arrivals: Arc<Arrivals>,
     round: Round,
     landed: mpsc::UnboundedSender<Sample>,
     send: F,
@@ -112,20 +106,20 @@ struct User<F> {
 }
 
 impl<F> User<F> {
-    /// Asks until there is nothing more to ask, and gives the seat back.
-    async fn ask<S, Fut>(mut self, mut seat: S, mut gate: watch::Receiver<Option<Instant>>) -> S
+    /// Asks until there is nothing more to ask.
+    async fn ask<S, Fut>(mut self, mut seat: S, mut gate: watch::Receiver<Option<Instant>>)
     where
         F: Fn(Arrival, S, Instant) -> Fut,
         Fut: Future<Output = (Sample, S)>,
     {
-        let Some(start) = gate.wait_for(Option::is_some).await.ok().and_then(|start| *start) else { return seat };
+        let Some(start) = gate.wait_for(Option::is_some).await.ok().and_then(|start| *start) else { return };
         drop(gate);
         self.begun = true;
         let mut last_end = None;
         while let Some(arrival) = self.shared.arrivals.next(self.number, last_end) {
             let flight = Flight { shared: &*self.shared, arrival, start, landed: false };
             if !self.due(start + arrival.due).await {
-                return seat;
+                return;
             }
             let in_air = self.shared.round.gauge.enter();
             let (sample, back) = (self.shared.send)(arrival, seat, start).await;
@@ -134,7 +128,6 @@ impl<F> User<F> {
             last_end = Some(sample.at.end);
             flight.land(sample);
         }
-        seat
     }
 
     /// Waits until `due`; `false` when the sending was stopped before.

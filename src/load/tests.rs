@@ -24,6 +24,10 @@ fn round(stop: &Stop) -> Round {
     Round { phase: Phase::Load, number: 1, gauge: Arc::new(Gauge::default()), stop: stop.clone() }
 }
 
+fn seats(users: u32) -> Vec<(u32, ())> {
+    (1..=users).map(|user| (user, ())).collect()
+}
+
 /// Drives `arrivals` with a server that takes `service`, and returns (request, issued, end, outcome) by request.
 async fn land(
     arrivals: Arrivals,
@@ -39,7 +43,7 @@ async fn land(
         sample.at.issued = Some(issued);
         (sample, seat)
     };
-    drive(arrivals, vec![(); users as usize], round(&stop), |_| {}, send, landed).await;
+    drive(Arc::new(arrivals), seats(users), round(&stop), async { Instant::now() }, send, landed).await;
     let mut rows = Vec::new();
     while let Some(sample) = samples.recv().await {
         rows.push((sample.arrival.request, sample.at.issued.unwrap_or_default(), sample.at.end, sample.outcome));
@@ -109,8 +113,8 @@ async fn the_gauge_tells_how_many_were_in_the_air() {
         tokio::time::sleep(SECOND).await;
         (Sample::unsent(arrival, Phase::Load, 1, Outcome::Ok, SECOND), seat)
     };
-    let seats = drive(burst(5, Duration::ZERO), vec![(); 5], round, |_| {}, send, landed).await;
-    assert_eq!((gauge.begun(), gauge.in_air(), gauge.most(), seats.len()), (5, 0, 5, 5));
+    drive(Arc::new(burst(5, Duration::ZERO)), seats(5), round, async { Instant::now() }, send, landed).await;
+    assert_eq!((gauge.begun(), gauge.in_air(), gauge.most()), (5, 0, 5));
 }
 
 #[test]
