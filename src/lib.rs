@@ -4,8 +4,10 @@
 //! its cases become arrivals, each arrival one [`sample::Sample`], samples a summary, summaries a run on disk.
 
 pub mod audit;
+pub mod facts;
 pub mod load;
 pub mod mock;
 pub mod sample;
 pub mod scenario;
+pub mod stats;
 pub mod wire;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
 /// One scenario, resolved.
 #[derive(Debug, Clone)]
@@ -96,7 +97,7 @@ pub struct Case {
 }
 
 /// What a case is joined on across runs: the fields, never their text or position.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CaseKey {
     /// The target's name.
     pub target: String,

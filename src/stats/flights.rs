@@ -1,0 +1,202 @@
+//! When requests of one round left and landed: how many were in the air at once, over how long they were sent, and when
+//! each was answered.
+//!
+//! Exact up to [`EXACT_LIMIT`] requests a round; beyond that departures and landings are counted in slices of time, and
+//! the most in the air is what it was at the slices' borders. Instants are microseconds since the start of the round.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use super::observation::Observation;
+use super::values::EXACT_LIMIT;
+
+/// Slices of time that are kept at most; twice as many are merged in pairs.
+const SLICES: usize = 65_536;
+
+/// The flights of one round.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Flights {
+    /// Requests, sent or not.
+    pub requests: u64,
+    /// Answered.
+    pub ok: u64,
+    /// Output tokens of answered requests.
+    pub tokens_out: u64,
+    /// The first that left.
+    pub first_sent_us: Option<u64>,
+    /// The last that left.
+    pub last_sent_us: Option<u64>,
+    /// The last that ended.
+    pub last_end_us: u64,
+    track: Track,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Track {
+    Exact(Vec<Flight>),
+    Sliced { width_us: u64, changes: BTreeMap<u64, i64> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Flight {
+    sent_us: u64,
+    landed_us: u64,
+    ok: bool,
+}
+
+impl Default for Track {
+    fn default() -> Track {
+        Track::Exact(Vec::new())
+    }
+}
+
+impl Flights {
+    /// Takes in one request.
+    pub fn add(&mut self, seen: &Observation<'_>, tokens_out: u64) {
+        self.requests += 1;
+        self.ok += u64::from(seen.is_ok());
+        self.tokens_out += tokens_out;
+        self.last_end_us = self.last_end_us.max(seen.end_us);
+        if let Some(sent_us) = seen.sent_us {
+            self.first_sent_us = earliest(self.first_sent_us, Some(sent_us));
+            self.last_sent_us = self.last_sent_us.max(Some(sent_us));
+            let landed_us = seen.landed_us().max(sent_us);
+            self.track.add(Flight { sent_us, landed_us, ok: seen.is_ok() });
+        }
+    }
+
+    /// Last sent − first sent.
+    pub fn spread_us(&self) -> Option<u64> {
+        Some(self.last_sent_us? - self.first_sent_us?)
+    }
+
+    /// Last end − first sent.
+    pub fn span_us(&self) -> Option<u64> {
+        Some(self.last_end_us.saturating_sub(self.first_sent_us?))
+    }
+
+    /// The most in the air at once; a lower bound beyond [`EXACT_LIMIT`] requests.
+    pub fn most(&self) -> u64 {
+        match &self.track {
+            Track::Exact(flights) => {
+                let mut changes: Vec<(u64, i64)> =
+                    flights.iter().flat_map(|flight| [(flight.sent_us, 1), (flight.landed_us, -1)]).collect();
+                changes.sort_unstable();
+                peak(changes.into_iter().map(|(_, change)| change))
+            }
+            Track::Sliced { changes, .. } => peak(changes.values().copied()),
+        }
+    }
+
+    /// How many had not landed when the last one left; `None` beyond [`EXACT_LIMIT`] requests or where none was sent.
+    pub fn at_last_departure(&self) -> Option<u64> {
+        let last = self.last_sent_us?;
+        match &self.track {
+            Track::Exact(flights) => Some(flights.iter().filter(|flight| flight.landed_us > last).count() as u64),
+            Track::Sliced { .. } => None,
+        }
+    }
+
+    /// Of those that had landed by then, how many with an answer: the server was faster than the burst was sent.
+    pub fn answered_before_last_departure(&self) -> u64 {
+        match (&self.track, self.last_sent_us) {
+            (Track::Exact(flights), Some(last)) => {
+                flights.iter().filter(|flight| flight.ok && flight.landed_us <= last).count() as u64
+            }
+            _ => 0,
+        }
+    }
+
+    /// When each answered request was complete, in seconds since the first left, ascending; empty beyond
+    /// [`EXACT_LIMIT`] requests.
+    pub fn completions_s(&self) -> Vec<f64> {
+        let (Track::Exact(flights), Some(first)) = (&self.track, self.first_sent_us) else { return Vec::new() };
+        let mut landed: Vec<u64> =
+            flights.iter().filter(|flight| flight.ok).map(|flight| flight.landed_us - first).collect();
+        landed.sort_unstable();
+        landed.into_iter().map(|us| us as f64 / 1e6).collect()
+    }
+
+    /// Whether the most in the air is a lower bound.
+    pub fn is_approximate(&self) -> bool {
+        matches!(self.track, Track::Sliced { .. })
+    }
+}
+
+impl AddAssign<&Flights> for Flights {
+    fn add_assign(&mut self, other: &Flights) {
+        self.requests += other.requests;
+        self.ok += other.ok;
+        self.tokens_out += other.tokens_out;
+        self.first_sent_us = earliest(self.first_sent_us, other.first_sent_us);
+        self.last_sent_us = self.last_sent_us.max(other.last_sent_us);
+        self.last_end_us = self.last_end_us.max(other.last_end_us);
+        match &other.track {
+            Track::Exact(flights) => flights.iter().for_each(|flight| self.track.add(*flight)),
+            Track::Sliced { width_us, changes } => {
+                self.track.slice();
+                for (slice, change) in changes {
+                    self.track.change(slice * width_us, *change);
+                }
+                self.track.coarsen();
+            }
+        }
+    }
+}
+
+impl Track {
+    fn add(&mut self, flight: Flight) {
+        if let Track::Exact(flights) = self {
+            flights.push(flight);
+            if flights.len() > EXACT_LIMIT {
+                self.slice();
+            }
+        } else {
+            self.change(flight.sent_us, 1);
+            self.change(flight.landed_us, -1);
+            self.coarsen();
+        }
+    }
+
+    fn slice(&mut self) {
+        if let Track::Exact(flights) = self {
+            let flights = std::mem::take(flights);
+            *self = Track::Sliced { width_us: 1024, changes: BTreeMap::new() };
+            flights.into_iter().for_each(|flight| self.add(flight));
+        }
+    }
+
+    fn change(&mut self, at_us: u64, by: i64) {
+        if let Track::Sliced { width_us, changes } = self {
+            *changes.entry(at_us / *width_us).or_default() += by;
+        }
+    }
+
+    fn coarsen(&mut self) {
+        if let Track::Sliced { width_us, changes } = self {
+            while changes.len() > SLICES {
+                *width_us *= 2;
+                for (slice, change) in std::mem::take(changes) {
+                    *changes.entry(slice / 2).or_default() += change;
+                }
+            }
+        }
+    }
+}
+
+/// The highest running sum. At equal instants landings come first: a request is in the air from sent until just before
+/// it lands.
+fn peak(changes: impl Iterator<Item = i64>) -> u64 {
+    let most = changes.scan(0i64, |now, change| {
+        *now += change;
+        Some(*now)
+    });
+    u64::try_from(most.max().unwrap_or(0)).unwrap_or(0)
+}
+
+fn earliest(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

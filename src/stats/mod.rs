@@ -1,0 +1,28 @@
+//! What it means: from samples to numbers, and from numbers to judgements.
+//!
+//! [`tally::Tally`] counts, [`summary::Summary`] is what the counts say, [`gates`] and [`validity`] judge it. Pure
+//! functions of samples, plan and client facts: this room knows no clock, no disk, no printing.
+
+pub mod binomial;
+pub mod burst;
+pub mod distribution;
+pub mod exact;
+pub mod failures;
+pub mod flights;
+pub mod gates;
+pub mod goodput;
+pub mod metric;
+pub mod observation;
+pub mod quantile;
+mod repeats;
+pub mod summary;
+pub mod tally;
+pub mod values;
+
+pub use distribution::Distribution;
+pub use gates::{GateResult, GateState, judge};
+pub use goodput::Limits;
+pub use observation::Observation;
+pub use quantile::{Interval, Measured, Quantile};
+pub use summary::{Subject, Summary};
+pub use tally::Tally;
