@@ -1,4 +1,9 @@
 //! WERE WE THE BOTTLENECK: what this machine is, what it allows, and how it kept up.
 
 pub mod host;
+mod lag;
 pub mod limits;
+mod proc;
+mod watch;
+
+pub use watch::Watch;
