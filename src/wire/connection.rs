@@ -1,0 +1,176 @@
+//! One connection and the requests that go over it, one after another.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::{Body, Incoming};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::causes::{Circumstances, ConnectError, WireError};
+use super::connect::Connected;
+use super::driver::{Driver, HEADERS};
+use super::meter::{Meter, Probe, Stamps};
+use super::response::Response;
+use super::socket::{Link, Socket, Tcp};
+
+/// A connection to a server.
+///
+/// Nothing happens on it unless somebody awaits; dropping it, at any moment, closes it.
+pub struct Connection {
+    pub(super) driver: Driver,
+    pub(super) meter: Arc<Meter>,
+    tcp: Option<Tcp>,
+    info: Connected,
+    used: bool,
+    kept: bool,
+    busy: bool,
+}
+
+impl Connection {
+    /// HTTP over any stream, already connected: how tests stop the clock.
+    pub async fn over<S>(stream: S, http2: bool) -> Result<Connection, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let at = Instant::now();
+        let socket = Socket::other(Box::new(stream), Arc::new(Meter::new(at)));
+        let info = Connected {
+            dns: None,
+            tcp: Duration::ZERO,
+            tls: None,
+            total: Duration::ZERO,
+            syn_retransmits: None,
+            remote: None,
+            kernel_time: false,
+            at,
+        };
+        Connection::new(Link::plain(socket), info, http2).await
+    }
+
+    pub(super) async fn new(link: Link, info: Connected, http2: bool) -> Result<Connection, ConnectError> {
+        let meter = Arc::clone(link.meter());
+        let tcp = link.socket().stream().cloned();
+        let driver = if http2 { Driver::http2(link).await } else { Driver::http1(link).await };
+        let driver = driver.map_err(|error| ConnectError::connecting(io::Error::other(error)))?;
+        Ok(Connection { driver, meter, tcp, info, used: false, kept: false, busy: false })
+    }
+
+    /// How connecting went.
+    pub fn info(&self) -> &Connected {
+        &self.info
+    }
+
+    /// Whether an earlier request got its whole answer over this connection.
+    pub fn used(&self) -> bool {
+        self.used
+    }
+
+    /// Lays the connection by for a later request: if the server closes it before that request reaches it, the request
+    /// is [`WireError::Stale`]. After a complete answer this is so by itself.
+    pub fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// The stamps of the current request, or of the last one.
+    pub fn stamps(&self) -> Stamps {
+        self.meter.stamps()
+    }
+
+    /// Reads the stamps while [`Connection::send`] is pending.
+    pub fn probe(&self) -> Probe {
+        Probe(Arc::clone(&self.meter))
+    }
+
+    /// Looks, without waiting, whether another request can go over the connection: its last answer is complete, and the
+    /// server has neither closed it nor said anything unasked.
+    pub async fn is_open(&mut self) -> bool {
+        poll_fn(|cx| Poll::Ready(self.look(cx))).await
+    }
+
+    fn look(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.busy {
+            return false;
+        }
+        // A few times, for what is to be read first (tickets after a TLS handshake) may hide the end behind it.
+        for _ in 0..8 {
+            if self.driver.is_over() {
+                return false;
+            }
+            match self.tcp.as_ref().map(Tcp::peek) {
+                Some(Ok(None)) => return true,
+                Some(Ok(Some(0)) | Err(_)) => return false,
+                Some(Ok(Some(_))) | None => {}
+            }
+            while self.driver.drive(cx, &self.meter) {}
+            if self.tcp.is_none() {
+                break;
+            }
+        }
+        !self.driver.is_over()
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    ///
+    /// Dropping the future, or this connection, closes the connection. A connection on which a request failed is of no
+    /// further use.
+    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<'_>, WireError> {
+        self.meter.begin(request.body().size_hint().exact().unwrap_or(0));
+        self.busy = true;
+        if self.used {
+            // The answer before may still have to be laid aside; a first request can go at once.
+            let Connection { driver, meter, .. } = self;
+            let ready = poll_fn(|cx| driver.drive_until(cx, meter, |driver, cx| driver.poll_ready(cx))).await;
+            if let Err(error) = ready {
+                return Err(self.failed(error));
+            }
+        }
+        let mut sending = pin!(self.driver.send(request));
+        let Connection { driver, meter, .. } = self;
+        let sent = poll_fn(|cx| driver.drive_until(cx, meter, |_, cx| sending.as_mut().poll(cx))).await;
+        match sent {
+            Ok(response) => self.answered(response),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn answered(&mut self, response: hyper::Response<Incoming>) -> Result<Response<'_>, WireError> {
+        if response.headers().len() > HEADERS {
+            return Err(WireError::HeadersTooLarge("more than a hundred header fields".into()));
+        }
+        let (head_at, _, _) = self.meter.latest();
+        Ok(Response::new(self, response, head_at))
+    }
+
+    /// The answer's framing ended properly.
+    pub(super) fn completed(&mut self) {
+        self.used = true;
+        self.kept = true;
+        self.busy = false;
+    }
+
+    /// Classes an error, with what is known of the connection.
+    pub(super) fn failed(&mut self, error: hyper::Error) -> WireError {
+        let stale = self.kept && !self.meter.answered() && !self.received_by_peer();
+        let around = Circumstances { stale, tls: self.meter.answer_is_tls() };
+        match self.driver.take_error() {
+            // Hyper tells the cause to one of us only.
+            Some(cause) if std::error::Error::source(&error).is_none() => WireError::class(cause, around),
+            _ => WireError::class(error, around),
+        }
+    }
+
+    /// Whether the peer's kernel has acknowledged any byte of the current request: then it was not a connection that
+    /// the server had closed before.
+    fn received_by_peer(&self) -> bool {
+        let acknowledged = self.tcp.as_ref().and_then(Tcp::facts).and_then(|facts| facts.acknowledged);
+        acknowledged.is_some_and(|acknowledged| acknowledged > self.meter.written_before())
+    }
+}

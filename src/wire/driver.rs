@@ -1,0 +1,202 @@
+//! Hyper's half of a connection, driven by whoever waits for an answer on it.
+//!
+//! For HTTP/1.1 that is one future, for HTTP/2 a few; all of them live and die in here, none on the runtime. Each time
+//! it is driven, hyper gets one read at the most, so that what it hands on came with that read and no later one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::future::Either;
+use futures_util::stream::FuturesUnordered;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper::rt::Executor;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+
+use super::meter::Meter;
+use super::socket::Link;
+
+/// The most that an answer's header fields may have together: beyond it, hyper says that they are too large. (Their
+/// number is bounded at a hundred by hyper itself.)
+const HEADER_BYTES: usize = 64 * 1024;
+/// The most header fields of an answer over HTTP/2, where hyper counts only bytes.
+pub(super) const HEADERS: usize = 100;
+/// How often hyper is driven on for reads that it was denied before others get their turn.
+const TURNS: usize = 64;
+
+type Io = TokioIo<Link>;
+type Body = Full<Bytes>;
+
+/// One protocol's connection and the end that requests go in by.
+pub(super) enum Driver {
+    Http1 { sender: http1::SendRequest<Body>, connection: Box<http1::Connection<Io, Body>>, ended: Ended },
+    Http2 { sender: http2::SendRequest<Body>, tasks: Box<Tasks>, ended: Ended },
+}
+
+/// Whether the connection is over, and why.
+#[derive(Debug, Default)]
+pub(super) enum Ended {
+    #[default]
+    No,
+    Quietly,
+    With(hyper::Error),
+}
+
+impl Driver {
+    pub(super) async fn http1(link: Link) -> hyper::Result<Driver> {
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(HEADER_BYTES)
+            .max_header_size(HEADER_BYTES)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .allow_spaces_after_header_name_in_responses(true)
+            .ignore_invalid_headers_in_responses(true)
+            .handshake(TokioIo::new(link))
+            .await?;
+        Ok(Driver::Http1 { sender, connection: Box::new(connection), ended: Ended::No })
+    }
+
+    pub(super) async fn http2(link: Link) -> hyper::Result<Driver> {
+        let spawned = Spawned::default();
+        let (sender, connection) = http2::Builder::new(spawned.clone())
+            .max_header_list_size(HEADER_BYTES as u32)
+            .handshake(TokioIo::new(link))
+            .await?;
+        let tasks = Tasks { spawned, running: FuturesUnordered::new(), connection: Box::pin(connection) };
+        Ok(Driver::Http2 { sender, tasks: Box::new(tasks), ended: Ended::No })
+    }
+
+    /// Lets hyper work until it waits for the peer, or has one read's worth to hand on.
+    ///
+    /// Returns `true` if a further read was denied: after taking what came, drive again.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>, meter: &Meter) -> bool {
+        let (polled, ended) = match self {
+            Driver::Http1 { ended: Ended::Quietly | Ended::With(_), .. }
+            | Driver::Http2 { ended: Ended::Quietly | Ended::With(_), .. } => return false,
+            Driver::Http1 { connection, ended, .. } => {
+                meter.open_gate();
+                (Pin::new(connection).poll(cx), ended)
+            }
+            Driver::Http2 { tasks, ended, .. } => {
+                meter.open_gate();
+                (tasks.poll(cx), ended)
+            }
+        };
+        match polled {
+            Poll::Pending => return meter.held(),
+            Poll::Ready(Ok(())) => *ended = Ended::Quietly,
+            Poll::Ready(Err(error)) => *ended = Ended::With(error),
+        }
+        false
+    }
+
+    /// Drives hyper until `ready` has something, or everybody waits.
+    ///
+    /// Only driving makes anything ready, and that happens in here: `ready` is polled so that nobody is woken for it.
+    pub(super) fn drive_until<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        meter: &Meter,
+        mut ready: impl FnMut(&mut Driver, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let quiet = &mut Context::from_waker(Waker::noop());
+        for _ in 0..TURNS {
+            if let Poll::Ready(done) = ready(self, quiet) {
+                return Poll::Ready(done);
+            }
+            if !self.drive(cx, meter) {
+                return ready(self, quiet);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Hands a request in; the future resolves at the answer's head, if somebody drives.
+    pub(super) fn send(
+        &mut self,
+        request: Request<Body>,
+    ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + Send + use<> {
+        match self {
+            Driver::Http1 { sender, .. } => Either::Left(sender.send_request(request)),
+            Driver::Http2 { sender, .. } => Either::Right(sender.send_request(request)),
+        }
+    }
+
+    /// Whether a request can be handed in, once the answer before it is complete.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        match self {
+            Driver::Http1 { sender, .. } => sender.poll_ready(cx),
+            Driver::Http2 { sender, .. } => sender.poll_ready(cx),
+        }
+    }
+
+    /// Whether the connection is over.
+    pub(super) fn is_over(&self) -> bool {
+        !matches!(self.ended(), Ended::No)
+    }
+
+    /// Why the connection ended, where hyper told nobody else; once.
+    pub(super) fn take_error(&mut self) -> Option<hyper::Error> {
+        let (Driver::Http1 { ended, .. } | Driver::Http2 { ended, .. }) = self;
+        match std::mem::replace(ended, Ended::Quietly) {
+            Ended::With(error) => Some(error),
+            Ended::Quietly => None,
+            Ended::No => {
+                *ended = Ended::No;
+                None
+            }
+        }
+    }
+
+    fn ended(&self) -> &Ended {
+        let (Driver::Http1 { ended, .. } | Driver::Http2 { ended, .. }) = self;
+        ended
+    }
+}
+
+/// What hyper would have spawned for an HTTP/2 connection.
+pub(super) struct Tasks {
+    spawned: Spawned,
+    running: FuturesUnordered<Task>,
+    connection: Pin<Box<http2::Connection<Io, Body, Spawned>>>,
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Takes hyper's tasks and keeps them for [`Tasks`]. (The lock is taken by one task only.)
+#[derive(Clone, Default)]
+pub(super) struct Spawned(Arc<Mutex<Vec<Task>>>);
+
+impl Spawned {
+    fn take(&self) -> Vec<Task> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Spawned {
+    fn execute(&self, future: F) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(future));
+    }
+}
+
+impl Tasks {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        loop {
+            let connection = self.connection.as_mut().poll(cx);
+            if connection.is_ready() {
+                return connection;
+            }
+            self.running.extend(self.spawned.take());
+            while let Poll::Ready(Some(())) = self.running.poll_next_unpin(cx) {}
+            if self.spawned.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+                return Poll::Pending;
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What a socket saw, shared with whoever sent the request.
+//!
+//! Plain relaxed atomics behind one `Arc`: the socket lives inside hyper, the reader outside, and both run in the same
+//! task, so that nothing here needs an order or a lock. It knows neither bytes nor HTTP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Not yet, or not known.
+const NONE: u64 = u64::MAX;
+
+/// The instants of one connection, in nanoseconds since `epoch`.
+#[derive(Debug)]
+pub(super) struct Meter {
+    epoch: Instant,
+    first_write: AtomicU64,
+    last_write: AtomicU64,
+    last_read: AtomicU64,
+    lag: AtomicU64,
+    reads: AtomicU64,
+    distrusted: AtomicU64,
+    /// Bytes of the current request, and how many of its answer: on the socket, so TLS and framing included.
+    written: AtomicU64,
+    received: AtomicU64,
+    /// All that was ever written on this socket before the current request.
+    written_before: AtomicU64,
+    /// Writes beyond this many bytes, made after the answer began, are the protocol's and not the request's.
+    body: AtomicU64,
+    /// The first two bytes of the answer, to recognise a TLS record where HTTP was expected.
+    opening: AtomicU64,
+    /// Hyper has had its read; the next one waits until what it brought is handed on.
+    gate: AtomicBool,
+    held: AtomicBool,
+}
+
+/// The instants of the current request on one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamps {
+    /// The first byte of the request was handed to the kernel.
+    pub first_write: Option<Instant>,
+    /// The last one was (so far).
+    pub last_write: Option<Instant>,
+    /// The last read of this request that brought bytes: kernel receive time where there is one.
+    pub last_read: Option<Instant>,
+    /// Socket reads since the connection stood.
+    pub reads: u64,
+    /// Bytes of the request on the socket, TLS and framing included.
+    pub bytes_out: u64,
+    /// Bytes of the answer on the socket, TLS and framing included.
+    pub bytes_in: u64,
+    /// Kernel receive times that could not be (before the connection, or in the future) and were not used, since the
+    /// connection stood.
+    pub distrusted: u64,
+}
+
+/// Reads a connection's stamps while somebody else drives it.
+#[derive(Debug, Clone)]
+pub struct Probe(pub(super) Arc<Meter>);
+
+impl Probe {
+    /// The stamps of the current request, as of now.
+    pub fn stamps(&self) -> Stamps {
+        self.0.stamps()
+    }
+}
+
+impl Meter {
+    pub(super) fn new(epoch: Instant) -> Meter {
+        Meter {
+            epoch,
+            first_write: AtomicU64::new(NONE),
+            last_write: AtomicU64::new(NONE),
+            last_read: AtomicU64::new(NONE),
+            lag: AtomicU64::new(NONE),
+            reads: AtomicU64::new(0),
+            distrusted: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            written_before: AtomicU64::new(0),
+            body: AtomicU64::new(0),
+            opening: AtomicU64::new(0),
+            gate: AtomicBool::new(false),
+            held: AtomicBool::new(false),
+        }
+    }
+
+    /// A request with a body of so many bytes begins: what follows is stamped for it.
+    pub(super) fn begin(&self, body: u64) {
+        self.written_before.fetch_add(self.written.swap(0, Relaxed), Relaxed);
+        self.received.store(0, Relaxed);
+        self.body.store(body, Relaxed);
+        for stamp in [&self.first_write, &self.last_write, &self.last_read, &self.lag] {
+            stamp.store(NONE, Relaxed);
+        }
+    }
+
+    /// `bytes` were handed to the kernel by a call that began at `at`.
+    pub(super) fn wrote(&self, bytes: usize, at: Instant) {
+        let nanos = self.nanos(at);
+        let before = self.written.load(Relaxed);
+        self.written.store(before + bytes as u64, Relaxed);
+        if before == 0 {
+            self.first_write.store(nanos, Relaxed);
+        }
+        if self.received.load(Relaxed) == 0 || before < self.body.load(Relaxed) {
+            self.last_write.store(nanos, Relaxed);
+        }
+    }
+
+    /// A read that was over at `now` brought bytes, which `real` − `stamp` earlier had reached the kernel.
+    ///
+    /// A stamp that cannot be (in the future, or before the connection began: a clock was set) is counted and not used.
+    pub(super) fn read(&self, bytes: &[u8], now: Instant, stamp: Option<(Duration, Duration)>) {
+        let lag = stamp.and_then(|(stamp, real)| {
+            let lag = real.checked_sub(stamp).filter(|lag| *lag <= now.saturating_duration_since(self.epoch));
+            if lag.is_none() {
+                self.distrusted.fetch_add(1, Relaxed);
+            }
+            lag
+        });
+        let at = now - lag.unwrap_or_default();
+        let previous = match self.last_read.load(Relaxed) {
+            NONE => 0,
+            previous => previous,
+        };
+        // One read may have the kernel's time and the next one not: instants still never run backwards.
+        self.last_read.store(self.nanos(at).max(previous), Relaxed);
+        self.lag.store(lag.map_or(NONE, |lag| lag.as_nanos() as u64), Relaxed);
+        self.reads.store(self.reads.load(Relaxed) + 1, Relaxed);
+        let received = self.received.load(Relaxed);
+        if received < 2 {
+            let opening = bytes
+                .iter()
+                .take(2 - received as usize)
+                .fold(self.opening.load(Relaxed), |seen, byte| (seen << 8 | u64::from(*byte)) & 0xffff);
+            self.opening.store(opening, Relaxed);
+        }
+        self.received.store(received + bytes.len() as u64, Relaxed);
+    }
+
+    /// When the latest bytes arrived, how long they waited in the kernel, and the number of the read that brought them.
+    pub(super) fn latest(&self) -> (Instant, Option<Duration>, u64) {
+        let at = self.instant(&self.last_read).unwrap_or(self.epoch);
+        let lag = Some(self.lag.load(Relaxed)).filter(|nanos| *nanos != NONE).map(Duration::from_nanos);
+        (at, lag, self.reads.load(Relaxed))
+    }
+
+    pub(super) fn stamps(&self) -> Stamps {
+        Stamps {
+            first_write: self.instant(&self.first_write),
+            last_write: self.instant(&self.last_write),
+            last_read: self.instant(&self.last_read),
+            reads: self.reads.load(Relaxed),
+            bytes_out: self.written.load(Relaxed),
+            bytes_in: self.received.load(Relaxed),
+            distrusted: self.distrusted.load(Relaxed),
+        }
+    }
+
+    /// Whether the answer's first byte has come.
+    pub(super) fn answered(&self) -> bool {
+        self.received.load(Relaxed) > 0
+    }
+
+    /// Whether the answer begins like a TLS record: an alert, or a handshake.
+    pub(super) fn answer_is_tls(&self) -> bool {
+        self.received.load(Relaxed) >= 2 && matches!(self.opening.load(Relaxed), 0x1503 | 0x1603)
+    }
+
+    /// Everything written before the current request.
+    pub(super) fn written_before(&self) -> u64 {
+        self.written_before.load(Relaxed)
+    }
+
+    /// Lets hyper read once more.
+    pub(super) fn open_gate(&self) {
+        self.gate.store(false, Relaxed);
+        self.held.store(false, Relaxed);
+    }
+
+    /// Hyper has read: no further read until the gate is opened.
+    pub(super) fn close_gate(&self) {
+        self.gate.store(true, Relaxed);
+    }
+
+    /// Whether a read has to wait; remembers that one did.
+    pub(super) fn gate_holds(&self) -> bool {
+        let closed = self.gate.load(Relaxed);
+        if closed {
+            self.held.store(true, Relaxed);
+        }
+        closed
+    }
+
+    /// Whether a read waits for the gate.
+    pub(super) fn held(&self) -> bool {
+        self.held.load(Relaxed)
+    }
+
+    fn nanos(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.epoch).as_nanos() as u64
+    }
+
+    fn instant(&self, nanos: &AtomicU64) -> Option<Instant> {
+        Some(nanos.load(Relaxed)).filter(|nanos| *nanos != NONE).map(|nanos| self.epoch + Duration::from_nanos(nanos))
+    }
+}
