@@ -4,6 +4,7 @@
 //! its cases become arrivals, each arrival one [`sample::Sample`], samples a summary, summaries a run on disk.
 
 pub mod audit;
+pub mod chat;
 pub mod facts;
 pub mod load;
 pub mod mock;

@@ -1,0 +1,202 @@
+//! One JSON document of a chat answer: a chunk of a stream or a whole completion, as tolerant as can be.
+//!
+//! Borrowed from the bytes it was read from. It says what stood there; what it means is `answer.rs`'s business.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::lenient::{Fields, Number, Object, Text, fields, otherwise_default, skip, take, telling};
+use super::message::Message;
+
+/// A chunk, a completion, or an error payload.
+#[derive(Debug, Default)]
+pub(super) struct Document<'a> {
+    pub(super) model: Text<'a>,
+    pub(super) fingerprint: Text<'a>,
+    /// The key `choices` was there, whatever it held.
+    pub(super) has_choices: bool,
+    /// The choice that carries the times: index 0.
+    pub(super) choice: Option<Choice<'a>>,
+    pub(super) usage: Option<Usage>,
+    /// llama.cpp's own word on what its prompt cache served, told also where `usage` is silent.
+    pub(super) cached: Number,
+    /// The value of `error`, unless it says nothing.
+    pub(super) error: Option<Value>,
+    /// `detail` or `message`: an error where there are no choices.
+    pub(super) complaint: Option<Value>,
+    /// It calls itself an error: `"object": "error"`.
+    pub(super) is_error: bool,
+}
+
+/// One of `choices`.
+#[derive(Debug, Default)]
+pub(super) struct Choice<'a> {
+    index: Number,
+    /// `delta` or `message`.
+    pub(super) message: Message<'a>,
+    pub(super) finish_reason: Text<'a>,
+    /// Some gateways put a failure of the model here.
+    pub(super) error: Option<Value>,
+}
+
+/// Token counts as the server gives them: any of them may be missing or not positive.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Usage {
+    pub(super) input: Number,
+    pub(super) output: Number,
+    pub(super) cached: Number,
+    pub(super) reasoning: Number,
+}
+
+impl<'a> Document<'a> {
+    /// Reads a document, or says that it is not JSON (an `Eof` error: JSON that was cut off).
+    pub(super) fn read(json: &'a [u8]) -> Result<Document<'a>, serde_json::Error> {
+        serde_json::from_slice::<Root<'a>>(json).map(|root| root.0)
+    }
+
+    /// Reads the first document of bytes that hold more than one: an error payload followed by garbage still tells.
+    pub(super) fn read_first(json: &'a [u8]) -> Option<Document<'a>> {
+        serde_json::Deserializer::from_slice(json).into_iter::<Root<'a>>().next()?.ok().map(|root| root.0)
+    }
+}
+
+/// An object, or the first of an array of them: a way in which some gateways wrap an error.
+struct Root<'a>(Document<'a>);
+
+impl<'de> Deserialize<'de> for Root<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfRoot;
+        impl<'de> Visitor<'de> for OfRoot {
+            type Value = Document<'de>;
+            otherwise_default!(str numbers);
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Document<'de>, A::Error> {
+                fields(map)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Document<'de>, A::Error> {
+                let first = seq.next_element::<Object<Document<'de>>>()?;
+                while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+                Ok(first.and_then(|object| object.0).unwrap_or_default())
+            }
+        }
+        deserializer.deserialize_any(OfRoot).map(Root)
+    }
+}
+
+impl<'de> Fields<'de> for Document<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "model" => self.model = take(map)?,
+            "system_fingerprint" => self.fingerprint = take(map)?,
+            "choices" => {
+                self.has_choices = true;
+                let Choices(choice) = take(map)?;
+                self.choice = choice;
+            }
+            "usage" => self.usage = take::<A, Object<Usage>>(map)?.0.or(self.usage),
+            "timings" => {
+                self.cached = take::<A, Object<Timings>>(map)?.0.map_or(self.cached, |timings| timings.cached);
+            }
+            "error" => self.error = self.error.take().or(telling(take(map)?)),
+            "detail" | "message" => self.complaint = self.complaint.take().or(telling(take(map)?)),
+            "object" | "type" => self.is_error |= take::<A, Text<'de>>(map)?.0 == "error",
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// The choice of index 0; where choices have no index, the first.
+#[derive(Default)]
+struct Choices<'a>(Option<Choice<'a>>);
+
+impl<'de> Deserialize<'de> for Choices<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfChoices;
+        impl<'de> Visitor<'de> for OfChoices {
+            type Value = Choices<'de>;
+            otherwise_default!(map str numbers);
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices<'de>, A::Error> {
+                let mut chosen = None;
+                let mut position = 0;
+                while let Some(Object(choice)) = seq.next_element::<Object<Choice<'de>>>()? {
+                    chosen = chosen.or(choice.filter(|choice| choice.index.0.unwrap_or(position) == 0));
+                    position += 1;
+                }
+                Ok(Choices(chosen))
+            }
+        }
+        deserializer.deserialize_any(OfChoices)
+    }
+}
+
+impl<'de> Fields<'de> for Choice<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "index" => self.index = take(map)?,
+            "delta" | "message" => {
+                if let Object(Some(message)) = take(map)? {
+                    self.message = message;
+                }
+            }
+            "finish_reason" => self.finish_reason = take(map)?,
+            "error" => self.error = telling(take(map)?),
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Fields<'de> for Usage {
+    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "prompt_tokens" => self.input = take(map)?,
+            "completion_tokens" => self.output = take(map)?,
+            "prompt_tokens_details" => {
+                self.cached = take::<A, Object<Details>>(map)?.0.map_or(self.cached, |details| details.cached);
+            }
+            "completion_tokens_details" => {
+                self.reasoning = take::<A, Object<Details>>(map)?.0.map_or(self.reasoning, |details| details.reasoning);
+            }
+            "prompt_cache_hit_tokens" if self.cached.0.is_none() => self.cached = take(map)?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Details {
+    cached: Number,
+    reasoning: Number,
+}
+
+impl<'de> Fields<'de> for Details {
+    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "cached_tokens" => self.cached = take(map)?,
+            "reasoning_tokens" => self.reasoning = take(map)?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Timings {
+    cached: Number,
+}
+
+impl<'de> Fields<'de> for Timings {
+    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "cache_n" => self.cached = take(map)?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}

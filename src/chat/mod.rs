@@ -1,0 +1,16 @@
+//! HOW, above: one chat request, from the body that is sent to the outcome of what came back.
+//!
+//! [`Endpoint::send`](endpoint::Endpoint::send) makes one [`Sample`](crate::sample::Sample) of one arrival and decides
+//! what is an answer. This room knows JSON, server-sent events and the habits of servers; it knows no schedule, no
+//! statistic and no file.
+
+pub mod answer;
+pub mod body;
+mod chunk;
+#[cfg(test)]
+mod fixture;
+mod lenient;
+mod message;
+pub mod outcome;
+pub mod scrub;
+pub mod sse;
