@@ -9,8 +9,10 @@ pub mod body;
 mod chunk;
 #[cfg(test)]
 mod fixture;
+mod kinds;
 mod lenient;
 mod message;
 pub mod outcome;
 pub mod scrub;
+pub mod server;
 pub mod sse;
