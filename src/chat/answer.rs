@@ -147,6 +147,13 @@ impl Answer {
         }
     }
 
+    /// The body was not an answer at all: `what`, and how it begins.
+    pub fn garbage(&mut self, what: &str, bytes: &[u8]) {
+        let text = excerpt(bytes);
+        let separator = if text.is_empty() { "" } else { ": " };
+        self.malformed.get_or_insert(format!("{what}{separator}{text}"));
+    }
+
     fn not_json(&mut self, data: &[u8]) {
         let text = String::from_utf8_lossy(data);
         match Document::read_first(data).and_then(|document| payload(&document)) {

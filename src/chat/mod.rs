@@ -4,6 +4,7 @@
 //! what is an answer. This room knows JSON, server-sent events and the habits of servers; it knows no schedule, no
 //! statistic and no file.
 
+mod alarm;
 pub mod answer;
 pub mod body;
 mod chunk;
@@ -13,6 +14,7 @@ mod kinds;
 mod lenient;
 mod message;
 pub mod outcome;
+pub mod reading;
 pub mod scrub;
 pub mod server;
 pub mod sse;

@@ -7,6 +7,8 @@ use crate::sample::Outcome;
 /// Why an exchange stopped before its own end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
+    /// It was called off.
+    Cancelled,
     /// Descriptors, ports or memory of ours ran out.
     Client,
     /// The name was not found, the connection refused, the host not reached.
@@ -67,6 +69,7 @@ pub struct Facts {
 /// The outcome, in the order of precedence of [`Outcome::ALL`].
 pub fn decide(facts: &Facts) -> Outcome {
     match facts.stop {
+        Some(Stop::Cancelled) => return Outcome::Cancelled,
         Some(Stop::Client) => return Outcome::ClientFailed,
         Some(Stop::Connect) => return Outcome::ConnectFailed,
         Some(Stop::Tls) => return Outcome::TlsFailed,
@@ -140,6 +143,7 @@ mod tests {
     fn each_outcome_has_its_facts() {
         let unsent = |stop| Facts { stop: Some(stop), ..Facts::default() };
         let table = [
+            (stopped(Stop::Cancelled), Outcome::Cancelled),
             (unsent(Stop::Client), Outcome::ClientFailed),
             (unsent(Stop::Connect), Outcome::ConnectFailed),
             (unsent(Stop::Tls), Outcome::TlsFailed),

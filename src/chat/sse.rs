@@ -38,12 +38,21 @@ pub struct Decoder {
     start: bool,
     /// The last byte was a CR: an LF after it belongs to the same line end.
     after_cr: bool,
+    strayed: bool,
 }
 
 impl Decoder {
     /// A decoder that refuses events of more than `limit` bytes.
     pub fn new(limit: usize) -> Decoder {
-        Decoder { line: Vec::new(), data: Vec::new(), name: Vec::new(), limit, start: true, after_cr: false }
+        Decoder {
+            line: Vec::new(),
+            data: Vec::new(),
+            name: Vec::new(),
+            limit,
+            start: true,
+            after_cr: false,
+            strayed: false,
+        }
     }
 
     /// Takes the bytes of a read and hands over every event that they complete.
@@ -81,6 +90,11 @@ impl Decoder {
         self.dispatch(true, &mut on_event);
     }
 
+    /// Whether there were lines that no event stream has: neither a field that the standard knows nor a comment.
+    pub fn strayed(&self) -> bool {
+        self.strayed
+    }
+
     fn check(&self, more: usize) -> Result<(), TooLarge> {
         let size = self.line.len() + self.data.len() + more;
         if size > self.limit { Err(TooLarge) } else { Ok(()) }
@@ -115,7 +129,8 @@ impl Decoder {
                 self.name.extend_from_slice(value);
             }
             // Comments have an empty field name; `id` and `retry` are about reconnecting, which nobody does here.
-            _ => {}
+            b"" | b"id" | b"retry" => {}
+            _ => self.strayed = true,
         }
     }
 
