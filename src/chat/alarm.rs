@@ -29,15 +29,16 @@ pub(super) struct Alarm<'a> {
 }
 
 impl<'a> Alarm<'a> {
-    /// Begins to count.
-    pub(super) fn new(timeouts: &Timeouts, issued: Instant, cancel: &'a CancellationToken) -> Alarm<'a> {
+    /// Begins to count. Only of an answer that is to be streamed a first token can be awaited.
+    pub(super) fn new(timeouts: &Timeouts, issued: Instant, cancel: &'a CancellationToken, stream: bool) -> Alarm<'a> {
         let total = later(issued, timeouts.total);
-        let first = timeouts.first_token.map_or(total, |after| later(issued, after).min(total));
+        let first_token = timeouts.first_token.filter(|_| stream);
+        let first = first_token.map_or(total, |after| later(issued, after).min(total));
         Alarm {
             sleep: Box::pin(sleep_until(first)),
             cancelled: Box::pin(cancel.cancelled()),
             total,
-            first_token: timeouts.first_token,
+            first_token,
             idle: timeouts.idle,
             sent: None,
             read: None,
@@ -147,7 +148,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_token_is_counted_from_sent_and_total_from_issued() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let mut alarm = Alarm::new(&timeouts(Some(100), None, 1000), start, &cancel);
+        let mut alarm = Alarm::new(&timeouts(Some(100), None, 1000), start, &cancel, true);
         assert_eq!(ring(&mut alarm, Some(start + MS(30))).await, Stop::FirstTokenTimeout);
         assert_eq!(start.elapsed(), MS(130));
         alarm.token();
@@ -158,7 +159,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_never_sent_has_no_first_token_to_wait_for_and_ends_by_total() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let mut alarm = Alarm::new(&timeouts(Some(100), None, 250), start, &cancel);
+        let mut alarm = Alarm::new(&timeouts(Some(100), None, 250), start, &cancel, true);
         assert_eq!(ring(&mut alarm, None).await, Stop::TotalTimeout);
         assert_eq!(start.elapsed(), MS(250));
     }
@@ -166,7 +167,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn idle_is_counted_from_the_last_read_and_only_once_there_was_one() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let mut alarm = Alarm::new(&timeouts(None, Some(50), 1000), start, &cancel);
+        let mut alarm = Alarm::new(&timeouts(None, Some(50), 1000), start, &cancel, true);
         assert!(alarm.within(tokio::time::sleep(MS(200)), || None).await.is_ok());
         alarm.arrived(Instant::now()).unwrap();
         assert!(alarm.within(tokio::time::sleep(MS(49)), || None).await.is_ok());
@@ -178,7 +179,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_arrived_in_time_counts_though_it_is_read_late_and_what_arrived_late_does_not() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let mut alarm = Alarm::new(&timeouts(None, None, 100), start, &cancel);
+        let mut alarm = Alarm::new(&timeouts(None, None, 100), start, &cancel, true);
         tokio::time::advance(MS(500)).await;
         assert_eq!(alarm.within(async { 7 }, || None).await, Ok(7));
         assert_eq!(alarm.arrived(start + MS(100)), Ok(()));
@@ -188,7 +189,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_is_called_off_stops_at_once() {
         let cancel = CancellationToken::new();
-        let mut alarm = Alarm::new(&timeouts(None, None, 100), Instant::now(), &cancel);
+        let mut alarm = Alarm::new(&timeouts(None, None, 100), Instant::now(), &cancel, true);
         cancel.cancel();
         assert_eq!(ring(&mut alarm, None).await, Stop::Cancelled);
     }

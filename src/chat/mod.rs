@@ -8,6 +8,8 @@ mod alarm;
 pub mod answer;
 pub mod body;
 mod chunk;
+pub mod endpoint;
+mod exchange;
 #[cfg(test)]
 mod fixture;
 mod kinds;
@@ -18,3 +20,4 @@ pub mod reading;
 pub mod scrub;
 pub mod server;
 pub mod sse;
+mod verdict;

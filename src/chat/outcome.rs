@@ -29,8 +29,17 @@ pub enum Stop {
     TooLarge,
     /// The connection was reset.
     Reset,
-    /// The connection ended, or was not HTTP, before the framing's end.
+    /// The connection ended before the framing did, or the framing went wrong.
     Broken,
+    /// What answered does not speak HTTP.
+    NotHttp,
+}
+
+impl Stop {
+    /// Whether a clock (or a person) stopped it, and not something that arrived.
+    pub(super) fn is_by_clock(self) -> bool {
+        matches!(self, Stop::Cancelled | Stop::FirstTokenTimeout | Stop::IdleTimeout | Stop::TotalTimeout)
+    }
 }
 
 /// Everything that decides.
@@ -90,6 +99,7 @@ pub fn decide(facts: &Facts) -> Outcome {
         Some(Stop::TooLarge) => return Outcome::TooLarge,
         _ if facts.error => return Outcome::ErrorInBody,
         Some(Stop::Reset) => return Outcome::Reset,
+        Some(Stop::NotHttp) => return Outcome::Malformed,
         Some(_) => return Outcome::Truncated,
         None => {}
     }
@@ -162,6 +172,7 @@ mod tests {
             (Facts { error: true, ..stopped(Stop::Reset) }, Outcome::ErrorInBody),
             (stopped(Stop::Reset), Outcome::Reset),
             (stopped(Stop::Broken), Outcome::Truncated),
+            (unsent(Stop::NotHttp), Outcome::Malformed),
             (Facts { ended: false, done: false, ..ANSWER }, Outcome::Truncated),
             (Facts { finish: false, ..ANSWER }, Outcome::Truncated),
             (Facts { malformed: true, ..ANSWER }, Outcome::Malformed),

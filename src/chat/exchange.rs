@@ -1,0 +1,242 @@
+//! One request on one connection, and everything that is seen of it.
+//!
+//! It stops reading at the answer's end: `[DONE]`, an error payload, or the end of the framing, never the end of the
+//! connection. It judges nothing: `verdict.rs` does.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http_body_util::Full;
+use hyper::{HeaderMap, Request, header};
+use tokio::time::Instant;
+
+use super::alarm::Alarm;
+use super::answer::Answer;
+use super::outcome::Stop;
+use super::reading::{DOCUMENT_LIMIT, Declared, Read, Reading, STREAM_LIMIT};
+use crate::wire::{ConnectError, Connection, Response, Stamps, WireError};
+
+/// The most of an error's body that is read, and how long that may take.
+const ERROR_BODY_LIMIT: usize = 64 << 10;
+const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
+
+/// What an answer is held against while it is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// Instants are told relative to this.
+    pub(super) start: Instant,
+    /// A stream was asked for.
+    pub(super) stream: bool,
+    /// How much visible text is kept.
+    pub(super) keep: usize,
+}
+
+/// Everything that was seen of one exchange.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Why it stopped before its end, and in words.
+    pub(super) stop: Option<(Stop, String)>,
+    pub(super) head: Option<Head>,
+    /// The body of a 2xx.
+    pub(super) reading: Reading,
+    /// The body ended by its framing, or nothing more could matter.
+    pub(super) ended: bool,
+    /// The body of any other status, bounded.
+    pub(super) error_body: Vec<u8>,
+    pub(super) stamps: Stamps,
+    /// The largest kernel-to-user lag of a read.
+    pub(super) lag: Option<Duration>,
+    /// When it was decided.
+    pub(super) end: Instant,
+    /// The connection can bear another request.
+    pub(super) reusable: bool,
+}
+
+/// What of an answer's head matters.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) at: Instant,
+    pub(super) headers: HeaderMap,
+}
+
+impl Head {
+    /// A header's value as text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Sends the request and reads its answer.
+pub(super) async fn exchange(
+    connection: &mut Connection,
+    request: Request<Full<Bytes>>,
+    mut alarm: Alarm<'_>,
+    terms: Terms,
+) -> Seen {
+    let probe = connection.probe();
+    let mut seen = Seen {
+        stop: None,
+        head: None,
+        reading: Reading::new(Declared::Other, terms.stream, Answer::new(terms.keep)),
+        ended: false,
+        error_body: Vec::new(),
+        stamps: probe.stamps(),
+        lag: None,
+        end: terms.start,
+        reusable: false,
+    };
+    match alarm.within(connection.send(request), || probe.stamps().first_write).await {
+        Err(stop) => seen.stop = Some((stop, String::new())),
+        Ok(Err(error)) => seen.stop = Some(stopped_by(&error, false)),
+        Ok(Ok(response)) => {
+            alarm.sent(probe.stamps().first_write);
+            seen.answered(response, alarm, terms).await;
+        }
+    }
+    seen.stamps = probe.stamps();
+    // What ended by a read was decided when the read arrived; what ended by a clock, now.
+    let by_clock = seen.stop.as_ref().is_some_and(|(stop, _)| stop.is_by_clock());
+    let last_read = seen.stamps.last_read.filter(|_| seen.head.is_some() && !by_clock);
+    seen.end = last_read.unwrap_or_else(Instant::now);
+    seen
+}
+
+impl Seen {
+    async fn answered(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>, terms: Terms) {
+        let status = response.status.as_u16();
+        let headers = std::mem::take(&mut response.headers);
+        let head = self.head.insert(Head { status, at: response.head_at, headers });
+        if let Err(stop) = alarm.arrived(head.at) {
+            self.stop = Some((stop, String::new()));
+            return;
+        }
+        if !(200..300).contains(&status) {
+            alarm.only(head.at + ERROR_BODY_TIME);
+            return self.read_error(response, alarm).await;
+        }
+        let declared = Declared::parse(head.header("content-type").unwrap_or_default());
+        let coding = head.header("content-encoding").unwrap_or("identity").to_ascii_lowercase();
+        let length: u64 = head.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        self.reading = Reading::new(declared, terms.stream, Answer::new(terms.keep));
+        if coding != "identity" {
+            self.reading.answer.malformed = Some(format!("content-encoding {coding}, though none was accepted"));
+            self.ended = true;
+            return;
+        }
+        let limit = if declared == Declared::Events { STREAM_LIMIT } else { DOCUMENT_LIMIT };
+        if length > limit {
+            self.stop = Some((Stop::TooLarge, format!("a body of {length} bytes is announced")));
+            return;
+        }
+        self.read_body(response, alarm, terms).await;
+    }
+
+    async fn read_body(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>, terms: Terms) {
+        let stop = loop {
+            match alarm.within(response.next(), || None).await {
+                Err(stop) => break Some((stop, String::new())),
+                Ok(Some(Err(error))) => break Some(stopped_by(&error, true)),
+                Ok(None) => {
+                    (self.ended, self.reusable) = (true, true);
+                    break None;
+                }
+                Ok(Some(Ok(piece))) => {
+                    if let Err(stop) = alarm.arrived(piece.at) {
+                        break Some((stop, String::new()));
+                    }
+                    self.lag = self.lag.max(piece.lag);
+                    let at = piece.at.saturating_duration_since(terms.start);
+                    let read = Read { bytes: &piece.bytes, at, number: piece.read };
+                    if let Err(what) = self.reading.take(read) {
+                        break Some((Stop::TooLarge, format!("the {} outgrows its bound", what.0)));
+                    }
+                }
+            }
+            if self.reading.is_over() {
+                self.ended = true;
+                self.reusable = is_drained(&mut response);
+                break None;
+            }
+            if self.reading.answer.tokens || !self.reading.streamed() {
+                alarm.token();
+            }
+        };
+        self.stop = stop;
+        self.reading.end();
+    }
+
+    async fn read_error(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>) {
+        while self.error_body.len() < ERROR_BODY_LIMIT {
+            match alarm.within(response.next(), || None).await {
+                Ok(Some(Ok(piece))) => {
+                    self.reading.bytes += piece.bytes.len() as u64;
+                    let room = ERROR_BODY_LIMIT - self.error_body.len();
+                    self.error_body.extend_from_slice(&piece.bytes[..piece.bytes.len().min(room)]);
+                }
+                Ok(None) => {
+                    self.reusable = true;
+                    return;
+                }
+                // The status has decided: that its explanation is cut short changes nothing, unless it is called off.
+                Err(Stop::Cancelled) => {
+                    self.stop = Some((Stop::Cancelled, String::new()));
+                    return;
+                }
+                Err(_) | Ok(Some(Err(_))) => return,
+            }
+        }
+    }
+}
+
+/// Whether the framing's end is already there behind `[DONE]`: only then another request may follow.
+fn is_drained(response: &mut Response<'_>) -> bool {
+    matches!(response.next().now_or_never(), Some(None))
+}
+
+/// Why an exchange failed, from the wire's own classes.
+fn stopped_by(error: &WireError, headers: bool) -> (Stop, String) {
+    let stop = match error {
+        WireError::Stale(_) => Stop::Stale,
+        WireError::Reset(_) => Stop::Reset,
+        WireError::Protocol(_) | WireError::SpeaksTls(_) if !headers => Stop::NotHttp,
+        WireError::HeadersTooLarge(_) => Stop::TooLarge,
+        WireError::Memory(_) => Stop::Client,
+        WireError::Incomplete(_) | WireError::Protocol(_) | WireError::SpeaksTls(_) | WireError::Other(_) => {
+            Stop::Broken
+        }
+    };
+    (stop, chain(error))
+}
+
+/// Why there is no connection.
+pub(super) fn not_connected(error: &ConnectError) -> (Stop, String) {
+    let stop = match error {
+        ConnectError::Descriptors(_) | ConnectError::Ports(_) | ConnectError::Memory(_) => Stop::Client,
+        ConnectError::Tls(..) => Stop::Tls,
+        _ => Stop::Connect,
+    };
+    (stop, chain(error))
+}
+
+/// An error and its causes, each said once.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut link = error.source();
+    while let Some(cause) = link {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        link = cause.source();
+    }
+    text
+}
+
+/// The value of `retry-after`, if there is one.
+pub(super) fn retry_after(head: &Head) -> Option<&str> {
+    head.header(header::RETRY_AFTER.as_str())
+}
