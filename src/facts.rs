@@ -23,8 +23,11 @@ pub struct ClientFacts {
     pub control_stream: Option<Lag>,
     /// Wake-to-poll delay of the runtime's workers.
     pub runtime_lag: Option<Lag>,
-    /// Reads that held several events, whose earlier events carry a later instant: how uncertain these are.
-    pub merged_reads: Option<Lag>,
+    /// How uncertain the instant of each stream's first token is because its read held later events too; 0 where it
+    /// did not. One observation a stream.
+    pub first_token_doubt: Option<Lag>,
+    /// The same of every token-bearing read.
+    pub gap_doubt: Option<Lag>,
     /// The highest share of the usable processors that this process used in any one second, 0 to 1.
     pub cpu_share_max: Option<f64>,
     /// Processors that this process may use: affinity and cgroup quota.
@@ -103,7 +106,8 @@ impl ClientFacts {
         self.read_lag = either(self.read_lag, other.read_lag, ReadLag::worse);
         self.control_stream = either(self.control_stream, other.control_stream, Lag::worse);
         self.runtime_lag = either(self.runtime_lag, other.runtime_lag, Lag::worse);
-        self.merged_reads = either(self.merged_reads, other.merged_reads, Lag::worse);
+        self.first_token_doubt = either(self.first_token_doubt, other.first_token_doubt, Lag::worse);
+        self.gap_doubt = either(self.gap_doubt, other.gap_doubt, Lag::worse);
         self.cpu_share_max = either(self.cpu_share_max, other.cpu_share_max, f64::max);
         self.usable_cpus = either(self.usable_cpus, other.usable_cpus, f64::min);
         self.throttled_periods = either(self.throttled_periods, other.throttled_periods, |a, b| a + b);

@@ -18,6 +18,8 @@ const SLICES: usize = 65_536;
 pub struct Flights {
     /// Requests, sent or not.
     pub requests: u64,
+    /// Sent.
+    pub sent: u64,
     /// Answered.
     pub ok: u64,
     /// Output tokens of answered requests.
@@ -61,6 +63,7 @@ impl Flights {
             self.first_sent_us = earliest(self.first_sent_us, Some(sent_us));
             self.last_sent_us = self.last_sent_us.max(Some(sent_us));
             let landed_us = seen.landed_us().max(sent_us);
+            self.sent += 1;
             self.track.add(Flight { sent_us, landed_us, ok: seen.is_ok() });
         }
     }
@@ -126,6 +129,7 @@ impl Flights {
 impl AddAssign<&Flights> for Flights {
     fn add_assign(&mut self, other: &Flights) {
         self.requests += other.requests;
+        self.sent += other.sent;
         self.ok += other.ok;
         self.tokens_out += other.tokens_out;
         self.first_sent_us = earliest(self.first_sent_us, other.first_sent_us);
@@ -198,5 +202,62 @@ fn earliest(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Outcome;
+
+    fn flight(sent_us: u64, latency_us: u64) -> Observation<'static> {
+        Observation {
+            outcome: Some(Outcome::Ok),
+            sent_us: Some(sent_us),
+            latency_us: Some(latency_us),
+            end_us: sent_us + latency_us + 10,
+            ..Observation::default()
+        }
+    }
+
+    fn flights(all: &[Observation<'_>]) -> Flights {
+        let mut flights = Flights::default();
+        all.iter().for_each(|seen| flights.add(seen, 7));
+        flights
+    }
+
+    #[test]
+    fn a_request_is_in_the_air_from_sent_until_it_lands() {
+        let unsent = Observation { outcome: Some(Outcome::ConnectFailed), end_us: 900, ..Observation::default() };
+        let round = flights(&[flight(0, 100), flight(50, 200), flight(100, 30), flight(120, 500), unsent]);
+        assert_eq!((round.requests, round.sent, round.ok, round.most(), round.last_end_us), (5, 4, 4, 3, 900));
+        assert_eq!((round.spread_us(), round.span_us()), (Some(120), Some(900)));
+        assert_eq!((round.at_last_departure(), round.answered_before_last_departure()), (Some(3), 1));
+        assert_eq!(round.completions_s(), [0.0001, 0.00013, 0.00025, 0.00062]);
+    }
+
+    #[test]
+    fn the_two_halves_of_a_round_add_up_to_the_round() {
+        let all: Vec<_> = (0..40).map(|place| flight(place * 7 % 90, 100 + place)).collect();
+        let mut sum = flights(&all[..13]);
+        sum += &flights(&all[13..]);
+        assert_eq!(sum, flights(&all));
+    }
+
+    #[test]
+    fn beyond_the_limit_the_most_in_the_air_is_a_close_lower_bound_in_flat_memory() {
+        let mut round = Flights::default();
+        // One leaves each millisecond and stays for 50.
+        (0..150_000).for_each(|place| round.add(&flight(place * 1000, 50_000), 0));
+        assert!(round.is_approximate() && round.at_last_departure().is_none());
+        assert!((40..=50).contains(&round.most()), "{}", round.most());
+        let Track::Sliced { changes, .. } = &round.track else { panic!("exact") };
+        assert!(changes.len() <= SLICES);
+    }
+
+    #[test]
+    fn nothing_sent_was_never_in_the_air() {
+        let round = flights(&[Observation { outcome: Some(Outcome::ConnectFailed), ..Observation::default() }]);
+        assert_eq!((round.most(), round.spread_us(), round.at_last_departure()), (0, None, None));
     }
 }

@@ -15,8 +15,12 @@ pub mod metric;
 pub mod observation;
 pub mod quantile;
 mod repeats;
+pub mod subject;
 pub mod summary;
 pub mod tally;
+#[cfg(test)]
+mod testing;
+pub mod validity;
 pub mod values;
 
 pub use distribution::Distribution;
@@ -24,5 +28,7 @@ pub use gates::{GateResult, GateState, judge};
 pub use goodput::Limits;
 pub use observation::Observation;
 pub use quantile::{Interval, Measured, Quantile};
-pub use summary::{Subject, Summary};
+pub use subject::Subject;
+pub use summary::Summary;
 pub use tally::Tally;
+pub use validity::{Label, Validity};

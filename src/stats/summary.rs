@@ -11,56 +11,9 @@ use super::burst::{self, Inference};
 use super::distribution::Distribution;
 use super::failures::FailureGroup;
 use super::flights::Flights;
+use super::subject::Subject;
 use super::tally::{Tally, TokenValues};
 use crate::sample::{Outcome, TokenSource};
-use crate::scenario::plan::{Case, CaseKey, Connections, Load};
-
-/// What a case's requests do not tell of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Subject {
-    /// Which case.
-    pub key: CaseKey,
-    /// How many users.
-    pub users: u32,
-    /// The round, or `None` where a case's rounds are pooled.
-    pub round: Option<u32>,
-    /// Requests planned in one round.
-    pub requests_per_round: u64,
-    /// Whether connecting is part of what is measured.
-    pub cold: bool,
-    /// Whether answers are streamed.
-    pub stream: bool,
-    /// Over how long users start, in milliseconds; 0 is at once.
-    pub spread_ms: f64,
-    /// Whether the scenario bounds the length of answers (`max_tokens` or `max_completion_tokens`).
-    pub length_asked: bool,
-    /// Latency of a second pre-flight answer, in seconds: how long one request takes alone.
-    pub lone_s: Option<f64>,
-}
-
-impl Subject {
-    /// Of a case, its rounds pooled.
-    pub fn of(case: &Case) -> Subject {
-        let Load::Burst { spread, .. } = case.load;
-        let asked = |key: &str| case.request.extra.contains_key(key);
-        Subject {
-            key: case.key.clone(),
-            users: case.load.users(),
-            round: None,
-            requests_per_round: case.load.requests(),
-            cold: case.target.connections == Connections::Cold,
-            stream: case.request.stream,
-            spread_ms: spread.as_secs_f64() * 1000.0,
-            length_asked: asked("max_tokens") || asked("max_completion_tokens"),
-            lone_s: None,
-        }
-    }
-
-    /// The same of one round.
-    pub fn of_round(&self, round: u32) -> Subject {
-        Subject { round: Some(round), ..self.clone() }
-    }
-}
 
 /// The numbers of one case or round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,6 +55,8 @@ pub struct Summary {
     pub connect: Distribution,
     /// Requests whose connection needed a second SYN.
     pub syn_retransmitted: u64,
+    /// Requests that connected about as long as the kernel waits before it sends a SYN again.
+    pub connected_at_retry: u64,
     /// Last end − barrier; of several rounds the longest.
     pub makespan_s: Option<f64>,
     /// Answered requests ÷ makespan, over all rounds.
@@ -112,10 +67,8 @@ pub struct Summary {
     pub tokens: TokenCounts,
     /// The most requests in the air at once; of several rounds the least, as every round was to reach it.
     pub in_air_max: u64,
-    /// Requests still in the air when the last one left; of several rounds the least.
-    pub in_air_at_last: Option<u64>,
-    /// Of the requests that had landed before the last one left, those with an answer; of several rounds the most.
-    pub answered_before_last: u64,
+    /// How many were in the air together, in the round with the fewest.
+    pub simultaneity: Simultaneity,
     /// Last sent − first sent; of several rounds the longest.
     pub send_spread_ms: Option<f64>,
     /// What the burst tells about the server.
@@ -138,6 +91,33 @@ pub struct Summary {
     pub buffered_streams: u64,
     /// Failures by cause, the largest group first.
     pub failure_groups: Vec<FailureGroup>,
+}
+
+/// How many requests of a round were in the air together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Simultaneity {
+    /// Requests of the round.
+    pub requests: u64,
+    /// Of these, sent.
+    pub sent: u64,
+    /// The most in the air at once; a lower bound beyond 100,000 requests.
+    pub most: u64,
+    /// Still in the air when the last one left; `None` beyond 100,000 requests.
+    pub at_last: Option<u64>,
+    /// Answered by then.
+    pub answered_before_last: u64,
+}
+
+impl Simultaneity {
+    fn of(round: &Flights) -> Simultaneity {
+        Simultaneity {
+            requests: round.requests,
+            sent: round.sent,
+            most: round.most(),
+            at_last: round.at_last_departure(),
+            answered_before_last: round.answered_before_last_departure(),
+        }
+    }
 }
 
 /// Requests by outcome.
@@ -180,6 +160,8 @@ impl Summary {
         let own = |values| Distribution::of(values, 0, 0);
         let flights: Vec<&Flights> = tally.rounds.values().collect();
         let timing = Timing::of(&flights);
+        let simultaneity = flights.iter().map(|round| Simultaneity::of(round)).min_by_key(|round| round.most);
+        let simultaneity = simultaneity.unwrap_or_default();
         let inference = burst::infer_rounds(&flights, subject.lone_s, subject.spread_ms);
         Summary {
             rounds: u32::try_from(flights.len()).unwrap_or(u32::MAX),
@@ -199,13 +181,13 @@ impl Summary {
             send_lag: own(&tally.send_lag),
             connect: own(&tally.connect),
             syn_retransmitted: tally.syn_retransmitted,
+            connected_at_retry: tally.connected_at_retry,
             makespan_s: timing.makespan_s,
             requests_per_s: timing.requests_per_s,
             output_tokens_per_s: timing.output_tokens_per_s.filter(|_| tally.usage.output.n() > 0),
             tokens: tokens(tally),
-            in_air_max: flights.iter().map(|round| round.most()).min().unwrap_or(0),
-            in_air_at_last: flights.iter().map(|round| round.at_last_departure()).min().flatten(),
-            answered_before_last: flights.iter().map(|round| round.answered_before_last_departure()).max().unwrap_or(0),
+            in_air_max: simultaneity.most,
+            simultaneity,
             send_spread_ms: timing.send_spread_ms,
             inference,
             goodput: (tally.limits.any() && tally.requests() > 0)
@@ -280,5 +262,116 @@ fn tokens(tally: &Tally) -> TokenCounts {
         cached: tally.cached_tokens,
         output_spread: Some([output.min(), middle, output.max()])
             .and_then(|[min, middle, max]| Some([min?, middle?, max?])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::TokenSource;
+    use crate::scenario::plan::{Comparison, DISTRIBUTIONS, Gate, SCALARS, STATISTICS, metric_unit};
+    use crate::stats::goodput::Limits;
+    use crate::stats::quantile::{Interval, Measured, Quantile};
+    use crate::stats::testing::{answer, burst, failure, subject, summary, tally};
+
+    #[test]
+    fn a_burst_is_summarised() {
+        let mut samples = burst();
+        samples[49] = failure(50, Outcome::TimeoutTotal, 180_000.0);
+        samples[0].tokens.output = None;
+        let got = summary(&samples);
+        assert_eq!((got.requests, got.ok, got.failures, got.rounds), (50, 49, 1, 1));
+        assert_eq!(got.outcomes.0, BTreeMap::from([("ok".into(), 49), ("timeout_total".into(), 1)]));
+        let interval = Some(Interval { low: 1241.0, high: None });
+        assert_eq!(got.latency.ranked.p90, Quantile::Value { value: 1246.0, interval });
+        assert_eq!((got.latency.min, got.latency.mean, got.latency.missing), (Some(1201.0), Some(1225.0), 0));
+        assert_eq!(got.latency.ranked.p99, Quantile::NeedsSamples { needs: 300, value: None });
+        assert_eq!((got.ttft.n, got.ttft.answered, got.tpot.missing), (50, 49, 1));
+        assert_eq!((got.gap.n, got.gap.min, got.gap.approximate), (49 * 99, Some(10.004), true));
+        assert_eq!((got.makespan_s, got.send_spread_ms, got.in_air_max), (Some(180.0), Some(4.8), 50));
+        assert_eq!(got.requests_per_s, Some(49.0 / 180.0));
+        assert_eq!((got.tokens.input, got.tokens.output, got.tokens.missing), (Some(49 * 20), Some(48 * 100), 1));
+        assert_eq!((got.tokens.source.as_str(), got.tokens.output_spread), ("usage", Some([100, 100, 100])));
+        assert_eq!(got.served_models, BTreeMap::from([("model-a".into(), 49)]));
+        assert_eq!((got.failure_groups.len(), got.goodput, got.headline.as_str()), (1, None, "latency"));
+    }
+
+    #[test]
+    fn a_summary_survives_json() {
+        let mut samples = burst();
+        samples[3] = failure(4, Outcome::HttpError, 30.0);
+        let got = summary(&samples);
+        let text = serde_json::to_string(&got).unwrap();
+        assert_eq!(serde_json::from_str::<Summary>(&text).unwrap(), got);
+    }
+
+    #[test]
+    fn every_metric_that_a_gate_may_name_is_known() {
+        let gates =
+            [Gate { metric: "latency_p90".into(), op: Comparison::Less, threshold: 1230.0, text: String::new() }];
+        let mut tally = Tally::new(Limits::of(&gates));
+        burst().iter().for_each(|sample| tally.add(sample));
+        let got = Summary::of(subject(), &tally);
+        assert_eq!(got.goodput, Some(29.0 / 50.0));
+        let mut names: Vec<String> = SCALARS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        for name in DISTRIBUTIONS {
+            for statistic in STATISTICS {
+                names.extend([format!("{name}_{statistic}"), format!("{name}_{statistic}_answered")]);
+            }
+        }
+        for name in names {
+            assert!(metric_unit(&name).is_some() && got.metric(&name).is_some(), "{name}");
+        }
+        assert_eq!(got.metric("timeout_total").map(|metric| metric.value), Some(Measured::Value(0.0)));
+        let unknown = ["latency_p42", "p90", "latency", "timeout"].map(|name| got.metric(name));
+        assert_eq!(unknown, [None, None, None, None]);
+    }
+
+    #[test]
+    fn without_streaming_there_is_no_ttft_and_never_latency_in_its_place() {
+        let mut samples = burst();
+        for sample in &mut samples {
+            sample.streamed = false;
+            sample.at.last_byte = sample.at.last_token;
+            sample.gaps_us.clear();
+            sample.max_gap = None;
+        }
+        let plain = Subject { stream: false, ..subject() };
+        let got = Summary::of(plain, &tally(&samples));
+        assert_eq!((&got.ttft, got.tpot.n, got.gap.n), (&Distribution::default(), 0, 0));
+        assert_eq!(got.metric("ttft_p90"), None);
+        assert_eq!(got.latency.mean, Some(1225.5));
+    }
+
+    #[test]
+    fn when_all_failed_times_are_not_reached_and_rates_are_zero() {
+        let samples: Vec<_> = (1..=30).map(|user| failure(user, Outcome::HttpError, 20.0)).collect();
+        let got = summary(&samples);
+        assert_eq!((got.latency.ranked.p90, got.ttft.ranked.p90), (Quantile::NotReached, Quantile::NotReached));
+        assert_eq!((got.requests_per_s, got.output_tokens_per_s, got.tokens.output), (Some(0.0), None, None));
+        assert_eq!(got.success_rate.unwrap().rate, 0.0);
+    }
+
+    #[test]
+    fn an_estimate_is_labelled_and_never_mixed_with_usage() {
+        let mut samples = burst();
+        samples[1..].iter_mut().for_each(|sample| sample.tokens.source = TokenSource::Estimate);
+        let mixed = summary(&samples).tokens;
+        assert_eq!((mixed.source.as_str(), mixed.output, mixed.missing), ("usage", Some(100), 49));
+        let estimates = summary(&samples[1..]).tokens;
+        assert_eq!((estimates.source.as_str(), estimates.output), ("estimate", Some(4900)));
+    }
+
+    #[test]
+    fn rounds_are_pooled_and_the_worst_round_speaks_for_spans() {
+        let mut samples = burst();
+        let second: Vec<_> = (1..=50)
+            .map(|user| crate::sample::Sample { round: 2, ..answer(user, f64::from(user) * 0.2, 2400.0) })
+            .collect();
+        samples.extend(second);
+        let got = summary(&samples);
+        assert_eq!((got.rounds, got.requests, got.latency.n), (2, 100, 100));
+        assert_eq!((got.makespan_s, got.send_spread_ms, got.in_air_max), (Some(2.411), Some(9.8), 50));
+        assert_eq!(got.requests_per_s, Some(100.0 * 1e6 / 3_667_000.0));
     }
 }

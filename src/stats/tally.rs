@@ -37,6 +37,8 @@ pub struct Tally {
     pub(super) connect: Values,
     /// Requests whose connection needed a second SYN.
     pub(super) syn_retransmitted: u64,
+    /// Requests that connected about as long as the kernel waits before it sends a SYN again.
+    pub(super) connected_at_retry: u64,
     pub(super) within_limits: u64,
     pub(super) usage: TokenValues,
     pub(super) estimate: TokenValues,
@@ -80,6 +82,7 @@ impl Tally {
             value.into_iter().for_each(|value| values.add(value));
         }
         self.syn_retransmitted += u64::from(seen.syn_retransmits.unwrap_or(0) > 0);
+        self.connected_at_retry += u64::from(seen.connect_us.is_some_and(is_retry_step));
         self.streamed |= seen.ttft_us.is_some();
         if outcome.is_ok() {
             self.answered(seen);
@@ -180,6 +183,7 @@ impl AddAssign<&Tally> for Tally {
         self.send_lag += &other.send_lag;
         self.connect += &other.connect;
         self.syn_retransmitted += other.syn_retransmitted;
+        self.connected_at_retry += other.connected_at_retry;
         self.within_limits += other.within_limits;
         self.usage += &other.usage;
         self.estimate += &other.estimate;
@@ -212,4 +216,45 @@ impl AddAssign<&TokenValues> for TokenValues {
 /// Where an outcome is counted: its place in the closed list, which is in the order of the enum.
 fn place(outcome: Outcome) -> usize {
     outcome as usize
+}
+
+/// Whether connecting took 1, 3 or 7 seconds and up to 150 ms more: the kernel sends a SYN again 1, 2 and 4 seconds after
+/// the one before, so times that gather there waited for a full accept queue.
+fn is_retry_step(connect_us: u64) -> bool {
+    [1_000_000, 3_000_000, 7_000_000].iter().any(|step| (*step..step + 150_000).contains(&connect_us))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Phase;
+    use crate::stats::summary::Summary;
+    use crate::stats::testing::{answer, burst, failure, subject, tally};
+
+    #[test]
+    fn the_sum_of_two_tallies_is_the_tally_of_both() {
+        let mut samples = burst();
+        samples[4] = failure(5, Outcome::TimeoutTotal, 180_000.0);
+        samples[9] = failure(10, Outcome::RateLimited, 3.0);
+        samples[20].round = 2;
+        for half in [0, 7, 25, 50] {
+            let sum = tally(&samples[..half]) + &tally(&samples[half..]);
+            assert_eq!(Summary::of(subject(), &sum), Summary::of(subject(), &tally(&samples)), "split at {half}");
+        }
+    }
+
+    #[test]
+    fn pre_flight_and_warm_up_enter_no_statistic() {
+        let others = [Phase::Preflight, Phase::Warmup].map(|phase| Sample { phase, ..answer(1, 0.0, 900.0) });
+        let got = tally(&others);
+        assert_eq!((got.requests(), got.ok(), got.failed()), (0, 0, 0));
+    }
+
+    #[test]
+    fn every_outcome_is_counted_in_its_place() {
+        let samples: Vec<_> = Outcome::ALL.into_iter().map(|outcome| failure(1, outcome, 3.0)).collect();
+        let got = tally(&samples);
+        assert!(Outcome::ALL.into_iter().all(|outcome| got.count(outcome) == 1));
+        assert_eq!((got.requests(), got.ok(), got.failed()), (21, 1, 20));
+    }
 }

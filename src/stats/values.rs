@@ -47,7 +47,7 @@ impl Values {
         self.moments.add(value, 1);
         match &mut self.kept {
             Kept::Exact(values) => values.push(value),
-            Kept::Rough(histogram) => histogram.saturating_record(value),
+            Kept::Rough(histogram) => record(histogram, value, 1),
         }
         self.settle();
     }
@@ -104,7 +104,7 @@ impl Values {
             && values.len() > EXACT_LIMIT
         {
             let mut histogram = three_digits();
-            values.iter().for_each(|value| histogram.saturating_record(*value));
+            values.iter().for_each(|value| record(&mut histogram, *value, 1));
             self.kept = Kept::Rough(histogram);
         }
     }
@@ -116,11 +116,11 @@ impl AddAssign<&Values> for Values {
         match (&mut self.kept, &other.kept) {
             (Kept::Exact(values), Kept::Exact(more)) => values.extend_from_slice(more),
             (Kept::Rough(histogram), Kept::Exact(more)) => {
-                more.iter().for_each(|value| histogram.saturating_record(*value));
+                more.iter().for_each(|value| record(histogram, *value, 1));
             }
             (Kept::Exact(values), Kept::Rough(more)) => {
                 let mut histogram = more.clone();
-                values.iter().for_each(|value| histogram.saturating_record(*value));
+                values.iter().for_each(|value| record(&mut histogram, *value, 1));
                 self.kept = Kept::Rough(histogram);
             }
             (Kept::Rough(histogram), Kept::Rough(more)) => join(histogram, more),
@@ -185,7 +185,7 @@ impl Default for Pooled {
 impl Pooled {
     /// Takes in one value.
     pub fn add(&mut self, value: u64) {
-        self.0.saturating_record(value);
+        record(&mut self.0, value, 1);
     }
 
     /// How many.
@@ -258,10 +258,15 @@ fn three_digits() -> Histogram<u64> {
     Histogram::new(3).expect("three digits are a precision that exists")
 }
 
-/// The histogram resizes itself, so adding another of the same precision cannot fail.
+/// Such a histogram grows with its values, so recording cannot fail: the saturating calls would not let it grow.
+fn record(histogram: &mut Histogram<u64>, value: u64, times: u64) {
+    let _ = histogram.record_n(value, times);
+}
+
+/// Adds what another of the same precision holds.
 fn join(histogram: &mut Histogram<u64>, other: &Histogram<u64>) {
     for step in other.iter_recorded() {
-        histogram.saturating_record_n(step.value_iterated_to(), step.count_at_value());
+        record(histogram, step.value_iterated_to(), step.count_at_value());
     }
 }
 
@@ -270,4 +275,70 @@ fn steps(histogram: &Histogram<u64>, min: Option<u64>, max: Option<u64>) -> Vec<
     let (min, max) = (min.unwrap_or(0), max.unwrap_or(u64::MAX));
     let within = |value: u64| histogram.median_equivalent(value).clamp(min, max);
     histogram.iter_recorded().map(|step| (within(step.value_iterated_to()), step.count_at_value())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn values(all: impl IntoIterator<Item = u64>) -> Values {
+        let mut values = Values::default();
+        all.into_iter().for_each(|value| values.add(value));
+        values
+    }
+
+    fn told(values: &Values) -> (u64, bool, Option<f64>, Option<f64>, Vec<Option<u64>>) {
+        let ranked = values.ranked();
+        let ranks = (0..8).map(|eighth| ranked.at(eighth * values.n() / 8)).collect();
+        (values.n(), values.is_approximate(), values.mean(), values.stdev(), ranks)
+    }
+
+    #[test]
+    fn a_hundred_thousand_values_are_exact_and_one_more_is_within_a_thousandth() {
+        let exact = values((0..EXACT_LIMIT as u64).map(|place| place * 1009 % 9_999_991));
+        let mut rough = exact.clone();
+        assert!(!exact.is_approximate());
+        rough.add(5_000_000);
+        assert!(rough.is_approximate());
+        let (before, after) = (exact.ranked(), rough.ranked());
+        for rank in (0..EXACT_LIMIT as u64).step_by(997) {
+            let (exact, rough) = (before.at(rank).unwrap() as f64, after.at(rank).unwrap() as f64);
+            assert!((exact - rough).abs() <= 0.001 * exact + 110.0, "rank {rank}: {exact} became {rough}");
+        }
+        assert_eq!((rough.n(), rough.max(), after.at(rough.n())), (EXACT_LIMIT as u64 + 1, exact.max(), None));
+    }
+
+    #[test]
+    fn a_million_values_take_no_more_memory_than_their_buckets() {
+        let Kept::Rough(histogram) = values((0..1_000_000).map(|place| place * 180)).kept else { panic!("exact") };
+        assert!(histogram.distinct_values() < 40_000, "{}", histogram.distinct_values());
+    }
+
+    #[test]
+    fn pooled_values_say_the_same_after_a_round_trip_through_the_file() {
+        let mut pooled = Pooled::default();
+        (0..5000u64).for_each(|place| pooled.add(place * 37 % 90_000));
+        let read = Pooled::from_bytes(&pooled.to_bytes()).unwrap();
+        assert_eq!(told(&read.to_values()), told(&pooled.to_values()));
+        assert!(Pooled::from_bytes(b"no histogram").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_of_two_is_the_values_of_both(one in prop::collection::vec(0u64..10_000_000, 0..200), other in prop::collection::vec(0u64..10_000_000, 0..200)) {
+            let mut sum = values(one.iter().copied());
+            sum += &values(other.iter().copied());
+            prop_assert_eq!(told(&sum), told(&values(one.into_iter().chain(other))));
+        }
+
+        #[test]
+        fn mean_and_deviation_are_those_of_the_exact_sums(all in prop::collection::vec(0u64..180_000_000, 2..100)) {
+            let doubles: Vec<f64> = all.iter().map(|value| *value as f64).collect();
+            let (mean, stdev) = (super::super::exact::mean(&doubles).unwrap(), super::super::exact::stdev(&doubles).unwrap());
+            let got = values(all);
+            prop_assert!((got.mean().unwrap() - mean).abs() <= 1e-12 * mean);
+            prop_assert!((got.stdev().unwrap() - stdev).abs() <= 1e-12 * stdev.max(1.0));
+        }
+    }
 }
