@@ -1,0 +1,280 @@
+//! An answer as data: what will be said, in which acts, in which manner, and how the connection ends.
+//!
+//! An honest answer is written first; a fault is a change to it. Nothing here touches a socket or reads a clock.
+
+use std::cell::OnceCell;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::ask::Ask;
+use super::draw::Draw;
+use super::kinds::{self, Reply};
+use super::settings::Kind;
+use super::voice::{Place, Speech, Usage, Voice};
+
+/// What an answer depends on.
+pub(super) struct Scene<'a> {
+    pub(super) kind: Kind,
+    pub(super) ask: &'a Ask,
+    /// The models that are listed.
+    pub(super) models: &'a [String],
+    /// The client speaks HTTP/1.0: no chunks.
+    pub(super) old: bool,
+    /// When the endpoint started, in seconds since 1970.
+    pub(super) created: u64,
+    /// Tokens before `max_tokens` cuts them.
+    pub(super) full_tokens: u32,
+}
+
+/// One answer, ready to be performed.
+pub(super) struct Script {
+    /// It takes a slot, and its time; else it is given at once.
+    pub(super) served: bool,
+    pub(super) head: Head,
+    pub(super) framing: Framing,
+    pub(super) voice: Voice,
+    pub(super) dialect: Dialect,
+    pub(super) grain: Grain,
+    pub(super) manner: Manner,
+    /// Compress the body, asked or not.
+    pub(super) gzip: bool,
+    /// Stands in place of the message that the voice would say.
+    pub(super) body: Option<Vec<u8>>,
+    /// Bytes by which `content-length` lies.
+    pub(super) lie: i64,
+    pub(super) acts: Vec<Act>,
+    pub(super) end: End,
+}
+
+/// Status line and headers.
+pub(super) struct Head {
+    pub(super) version: &'static str,
+    pub(super) status: u16,
+    pub(super) content_type: &'static str,
+    /// The kind's own lines and whatever a fault adds.
+    pub(super) lines: Vec<u8>,
+    /// Say `connection: close`.
+    pub(super) announce_close: bool,
+}
+
+/// How a client knows where the body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Length,
+    Chunked,
+    UntilClose,
+}
+
+/// How events are dressed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dialect {
+    pub(super) eol: &'static str,
+    /// `data: ` or `data:`.
+    pub(super) space: bool,
+    /// A comment before each event.
+    pub(super) comment: bool,
+    /// Each event's JSON over two data lines.
+    pub(super) two_lines: bool,
+    /// `id:`, `event:` and `retry:` lines that mean nothing.
+    pub(super) other_fields: bool,
+}
+
+/// How tokens are shared out among chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grain {
+    /// So many tokens a chunk.
+    Tokens(u32),
+    /// Three letters a chunk.
+    Letters,
+}
+
+/// How what is said becomes writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// One write whenever there is something to wait for.
+    AsItComes,
+    /// Each byte in a write of its own.
+    ByteByByte,
+    /// Each byte in a write of its own, with a pause after it.
+    Slowly(Duration),
+    /// So many events a write.
+    Together(u32),
+    /// Everything in one write at the end.
+    AtTheEnd,
+}
+
+/// One step of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Act {
+    /// Waits.
+    At(Moment),
+    Head,
+    /// Head and body in one.
+    Whole,
+    Role,
+    /// One chunk after another, each at its instant.
+    Tokens(Range<u32>),
+    Finish,
+    Usage,
+    Done,
+    /// The end of a chunked body.
+    LastChunk,
+    /// One event with this data.
+    Event(&'static str),
+    /// Bytes of the body.
+    Body(Vec<u8>),
+    /// Bytes beneath the framing.
+    Wire(Vec<u8>),
+    /// The same bytes beneath the framing, until there are so many.
+    Endless(Vec<u8>, u64),
+    /// What follows is said in this manner.
+    Say(Manner),
+    /// The service is over: the slot goes to whoever is next.
+    Leave,
+    /// Nothing for so long, or until the client has closed.
+    Hold(Duration),
+    /// Nothing until the client has closed.
+    Stall,
+}
+
+/// An instant of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// The head of a stream is due.
+    Head,
+    /// All tokens are made.
+    End,
+    /// So long after the last one.
+    After(Duration),
+}
+
+/// What happens to the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    KeepAlive,
+    Close,
+    Reset,
+}
+
+impl Script {
+    /// The honest answer.
+    pub(super) fn answer(scene: &Scene, draw: &Draw) -> Script {
+        let (ask, habits) = (scene.ask, scene.kind.habits());
+        let mut lines = habits.headers.as_bytes().to_vec();
+        scene.kind.request_headers(draw.identity, &mut lines);
+        let stream = ask.stream;
+        let acts = if stream { stream_acts(scene) } else { vec![Act::At(Moment::End), Act::Whole, Act::Leave] };
+        let framing = match (stream, scene.old) {
+            (false, _) => Framing::Length,
+            (true, true) => Framing::UntilClose,
+            (true, false) => Framing::Chunked,
+        };
+        let content_type = if stream { "text/event-stream; charset=utf-8" } else { kinds::JSON };
+        let closes = framing == Framing::UntilClose || (stream && habits.closes_after_stream);
+        Script {
+            served: true,
+            head: Head { version: "HTTP/1.1", status: 200, content_type, lines, announce_close: false },
+            framing,
+            voice: voice(scene, draw),
+            dialect: Dialect { eol: "\n", space: true, comment: false, two_lines: false, other_fields: false },
+            grain: Grain::Tokens(1),
+            manner: Manner::AsItComes,
+            gzip: false,
+            body: None,
+            lie: 0,
+            acts,
+            end: if closes { End::Close } else { End::KeepAlive },
+        }
+    }
+
+    /// A reply that is no answer, given at once.
+    pub(super) fn reply(kind: Kind, reply: Reply) -> Script {
+        let ask = Ask { n: 1, ..Ask::default() };
+        let scene = Scene { kind, ask: &ask, models: &[], old: false, created: 0, full_tokens: 1 };
+        let draw = Draw::new(&super::settings::Settings::default(), 0);
+        let mut script = Script::answer(&scene, &draw);
+        script.refuse(reply);
+        script
+    }
+
+    /// Turns the answer into a reply that is given at once.
+    pub(super) fn refuse(&mut self, reply: Reply) {
+        self.served = false;
+        self.instead(reply);
+        self.acts = vec![Act::Whole];
+    }
+
+    /// Turns the answer into something else, told when the answer would have been complete.
+    pub(super) fn instead(&mut self, reply: Reply) {
+        self.head.status = reply.status;
+        self.head.content_type = reply.content_type;
+        self.body = Some(reply.body);
+        self.framing = Framing::Length;
+        self.acts = vec![Act::At(Moment::End), Act::Whole, Act::Leave];
+        self.end = End::KeepAlive;
+    }
+
+    /// Cuts the tokens off in the middle and what follows with them.
+    pub(super) fn cut_in_the_middle(&mut self) {
+        let middle = self.voice.tokens.div_ceil(2);
+        let tokens = self.acts.iter().position(|act| matches!(act, Act::Tokens(_)));
+        if let Some(index) = tokens {
+            self.acts.truncate(index);
+            self.acts.push(Act::Tokens(0..middle));
+        }
+    }
+
+    /// Leaves acts out.
+    pub(super) fn without(&mut self, left_out: impl Fn(&Act) -> bool) {
+        self.acts.retain(|act| !left_out(act));
+    }
+
+    /// Puts acts before the first one of this sort.
+    pub(super) fn before(&mut self, place: impl Fn(&Act) -> bool, acts: impl IntoIterator<Item = Act>) {
+        if let Some(index) = self.acts.iter().position(place) {
+            self.acts.splice(index..index, acts);
+        }
+    }
+}
+
+fn stream_acts(scene: &Scene) -> Vec<Act> {
+    let habits = scene.kind.habits();
+    let mut acts = vec![Act::At(Moment::Head), Act::Head];
+    if habits.role_chunk {
+        acts.push(Act::Role);
+    }
+    acts.extend([Act::Tokens(0..tokens(scene)), Act::At(Moment::End), Act::Finish, Act::Usage, Act::Done]);
+    acts.extend([Act::LastChunk, Act::Leave]);
+    acts
+}
+
+fn tokens(scene: &Scene) -> u32 {
+    let limit = scene.ask.max_tokens.filter(|_| !scene.kind.habits().drops_parameters);
+    scene.full_tokens.min(limit.unwrap_or(u32::MAX))
+}
+
+fn voice(scene: &Scene, draw: &Draw) -> Voice {
+    let (ask, habits) = (scene.ask, scene.kind.habits());
+    let tokens = tokens(scene);
+    let choices = if habits.drops_parameters { 1 } else { ask.n };
+    let include_usage = ask.include_usage && !habits.drops_parameters;
+    let (prompt, completion) = (i64::from(ask.prompt_tokens), i64::from(tokens) * i64::from(choices));
+    let told = !ask.stream || include_usage || habits.usage_unasked;
+    let place = if told { Place::LastEmpty } else { Place::Nowhere };
+    Voice {
+        id: format!("chatcmpl-{:016x}", draw.identity),
+        model: ask.model.clone(),
+        created: scene.created,
+        fingerprint: habits.fingerprint.map(str::to_owned),
+        tokens,
+        choices,
+        finish: Some(if tokens < scene.full_tokens { "length" } else { "stop" }),
+        speech: Speech::Content,
+        opening: None,
+        usage: Usage { prompt, completion, total: prompt + completion, place },
+        usage_null: include_usage && scene.kind == Kind::Openai,
+        role_in_each: !habits.role_chunk,
+        wording: draw.wording,
+        prefix: OnceCell::new(),
+    }
+}
