@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -226,7 +227,8 @@ pub struct Url {
 }
 
 /// What kind of server answers: its habits, and what counts as an error delivered as an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum ServerKind {
     /// Found out in pre-flight.
     Auto,
@@ -241,6 +243,7 @@ pub enum ServerKind {
     /// vLLM.
     Vllm,
     /// llama.cpp's server.
+    #[serde(rename = "llama_cpp")]
     LlamaCpp,
 }
 
@@ -271,7 +274,8 @@ impl ServerKind {
 }
 
 /// When connections are opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Connections {
     /// Each round opens its own before the barrier, as late as it can.
     Warm,
@@ -306,7 +310,8 @@ pub struct RequestSpec {
 }
 
 /// How each user message is made unique, so that no prompt cache answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum CacheBust {
     /// ` (request N)` after it: the ancestor's.
     Suffix,
