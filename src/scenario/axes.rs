@@ -142,7 +142,7 @@ pub(super) fn axes(desk: &mut Desk<'_>, typed: &Typed, overrides: &Overrides, pr
 
 fn models(desk: &mut Desk<'_>, typed: &Typed) -> Option<Vec<String>> {
     let Some(node) = typed.root().key("models") else {
-        desk.missing(typed.layers.source, "models", "missing", "add models = [\"…\"]");
+        typed.missing(desk, "models", "add models = [\"…\"]");
         return None;
     };
     if node.items().is_empty() && !node.bad.get() {
@@ -171,7 +171,7 @@ fn models(desk: &mut Desk<'_>, typed: &Typed) -> Option<Vec<String>> {
 
 fn users(desk: &mut Desk<'_>, typed: &Typed) -> Option<Vec<u32>> {
     let Some(node) = typed.root().key("users") else {
-        desk.missing(typed.layers.source, "users", "missing", "add users = [30]");
+        typed.missing(desk, "users", "add users = [30]");
         return None;
     };
     if node.items().is_empty() && !node.bad.get() {

@@ -46,9 +46,13 @@ pub(super) fn decode<T: DeserializeOwned>(root: &Node, faults: &mut Vec<Fault>) 
             Err(mut error) => {
                 error.steps.reverse();
                 let node = root.at(&error.steps)?;
+                // What is said of a table in which something was wrong already may not be true once that is put right.
+                let follows = matches!(error.what, What::Custom(_) | What::Missing(_)) && has_bad(node);
                 node.bad.set(true);
                 let done = error.steps.is_empty();
-                faults.push(Fault { steps: error.steps, what: error.what });
+                if !follows {
+                    faults.push(Fault { steps: error.steps, what: error.what });
+                }
                 if done {
                     return None;
                 }
@@ -56,6 +60,12 @@ pub(super) fn decode<T: DeserializeOwned>(root: &Node, faults: &mut Vec<Fault>) 
         }
     }
     None
+}
+
+/// Whether something below a node was reported.
+fn has_bad(node: &Node) -> bool {
+    let children = node.items().iter().chain(node.entries().into_iter().flat_map(|entries| entries.values()));
+    children.into_iter().any(|child| child.bad.get() || has_bad(child))
 }
 
 /// An error on its way up; the steps are gathered from the innermost outwards.

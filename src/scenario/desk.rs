@@ -79,15 +79,16 @@ impl<'a> Desk<'a> {
         &mut self,
         spot: &Spot,
         typed: &str,
-        line: (usize, String),
+        line: (usize, String, usize),
         message: String,
         hint: String,
     ) {
         let path = self.sources.get(spot.source).folder.join(typed);
-        let (line, text) = line;
+        let (line, text, column) = line;
         let text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
-        let span = Range2 { start: 0, end: text.len() };
-        let at = Some(Excerpt { line, column: 1, text, span });
+        let start = text.char_indices().nth(column - 1).map_or(0, |(at, _)| at);
+        let span = Range2 { start, end: text.len() };
+        let at = Some(Excerpt { line, column, text, span });
         let place = Some(Place { source: usize::MAX, name: printable(&path.display().to_string()), at });
         self.problems.push(Problem { place, key: spot.path.clone(), message, hint: Some(hint) });
     }
@@ -113,8 +114,7 @@ impl<'a> Desk<'a> {
 
     /// The scenario's own name does not do.
     pub(super) fn name(&mut self, source: SourceId, message: String, hint: String) {
-        let place = Place { source, name: self.sources.get(source).name.clone(), at: None };
-        self.problems.push(Problem { place: Some(place), key: String::new(), message, hint: Some(hint) });
+        self.missing(source, "file name", &message, &hint);
     }
 
     /// A part of the scenario could not be read, and what is reported without it would not be true.

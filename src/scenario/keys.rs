@@ -91,11 +91,12 @@ fn unknown_key(desk: &mut Desk<'_>, node: &Node, steps: &[Step], keys: &[&'stati
     let Some(Step::Key(key)) = steps.last() else { return };
     let at_top = steps.len() == 1 || steps.len() == 3 && steps[0] == Step::Key("profiles".into());
     if at_top && NOT_YET.contains(&key.as_str()) {
-        desk.wrong_key(
-            &node.spot,
-            "not supported by this version",
-            format!("remove [{key}]: every load is a [burst] here"),
-        );
+        let instead = match key.as_str() {
+            "closed" | "open" => ": every load is a [burst] here",
+            "search" => ", and name the numbers to try in users",
+            _ => "",
+        };
+        desk.wrong_key(&node.spot, "not supported by this version", format!("remove [{key}]{instead}"));
         return;
     }
     let hint = elsewhere(key, at_top, keys).unwrap_or_else(|| choose(key, keys.iter().copied()));

@@ -80,21 +80,44 @@ fn one(desk: &mut Desk<'_>, name: &str, origin: Origin, text: &str, folder: &Pat
         parsed.secrets.extend(secrets::suspicious(text));
     }
     desk.sources.mask(source, &parsed.secrets);
-    let mut last_line = None;
+    parsed.errors.sort_by_key(|(_, span)| span.start);
+    let mut lines = BTreeSet::new();
     for (message, span) in parsed.errors {
-        let line = text.get(..span.start).map(|before| before.matches('\n').count());
-        if line != last_line {
-            last_line = line;
-            desk.syntax(
-                source,
-                span,
-                message,
-                "this is not TOML: strings and dates stand in quotes, tables in [brackets]".into(),
-            );
+        let line = text.get(..span.start).map_or(0, |before| before.matches('\n').count());
+        let in_doubt = message.starts_with("missing comma");
+        if lines.insert(line) {
+            let hint = syntax_hint(&message);
+            desk.syntax(source, span, message, hint.to_owned());
+        }
+        if in_doubt {
+            // A bracket was not closed: what the parser says of the lines that it swallowed is noise.
+            break;
         }
     }
     short_timeout(desk, &mut parsed.root);
+    plain_profiles(desk, &mut parsed.root);
     (source, parsed.root)
+}
+
+/// What usually puts a syntax error right.
+fn syntax_hint(message: &str) -> &'static str {
+    match message {
+        _ if message.starts_with("duplicate key") => "a key stands once in its table: keep one of them",
+        _ if message.starts_with("missing comma") => "close the bracket that was opened above, or put a comma",
+        _ if message.starts_with("string values must be quoted") => "put it in quotes",
+        _ if message.contains("string") => "close the string with the quote that opened it",
+        _ => "this is not TOML: KEY = VALUE, strings in quotes, tables in [brackets]",
+    }
+}
+
+/// Profiles hold neither profiles nor `extends`: these belong to a file.
+fn plain_profiles(desk: &mut Desk<'_>, root: &mut Node) {
+    let profiles = root.entries_mut().and_then(|entries| entries.get_mut("profiles")).and_then(Node::entries_mut);
+    for profile in profiles.into_iter().flat_map(IndexMap::values_mut).filter_map(Node::entries_mut) {
+        for node in ["extends", "profiles"].into_iter().filter_map(|key| profile.shift_remove(key)) {
+            desk.wrong_key(&node.spot, "not in a profile", "remove it: it belongs to the file");
+        }
+    }
 }
 
 /// The tree that `extends` names, merged with what that one extends.
@@ -202,13 +225,6 @@ fn profile(desk: &mut Desk<'_>, root: &mut Node, name: &str) {
     match profiles.and_then(|profiles| profiles.shift_remove(name)) {
         Some(mut chosen) => {
             short_timeout(desk, &mut chosen);
-            if let Some(entries) = chosen.entries_mut() {
-                let nested: Vec<Node> =
-                    ["extends", "profiles"].into_iter().filter_map(|key| entries.shift_remove(key)).collect();
-                for node in nested {
-                    desk.wrong_key(&node.spot, "not in a profile", "remove it: it belongs to the file");
-                }
-            }
             let spot = root.spot.clone();
             root.merge(chosen);
             root.spot = spot;

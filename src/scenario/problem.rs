@@ -147,7 +147,7 @@ impl Problems {
     /// Sorts by place, and drops what is said twice of one place.
     pub(super) fn tidy(mut self) -> Problems {
         self.0.sort_by(|a, b| a.place.cmp(&b.place));
-        self.0.dedup_by(|a, b| a.place.is_some() && a.place == b.place && a.message == b.message);
+        self.0.dedup_by(|a, b| a.place.is_some() && a.place == b.place && a.key == b.key && a.message == b.message);
         self.0.truncate(MOST_PROBLEMS);
         self
     }

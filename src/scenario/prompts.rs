@@ -24,6 +24,8 @@ pub const DEFAULT_PROMPT: &str = "Say hello in exactly one word.";
 pub const LARGEST_FILE: u64 = 8 << 20;
 /// The largest JSON Lines file, in bytes.
 pub const LARGEST_JSONL: u64 = 128 << 20;
+/// What a line may be.
+const SHAPE: &str = r#"write {"prompt": "…"} or {"messages": [{"role": "user", "content": "…"}]}"#;
 /// Faults told of one JSON Lines file: more say nothing new.
 const MOST_FAULTS: usize = 10;
 
@@ -117,8 +119,8 @@ impl JsonSchema for PromptEntry {
 /// What is wrong with a prompt file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFault {
-    /// The line, counted from 1, and its text; `None` when it is about the file.
-    pub line: Option<(usize, String)>,
+    /// The line, counted from 1, its text and the column; `None` when it is about the file.
+    pub line: Option<(usize, String, usize)>,
     /// What is wrong.
     pub message: String,
     /// What puts it right.
@@ -178,9 +180,9 @@ pub fn read_jsonl(path: &Path) -> Result<Vec<(usize, PromptContent)>, Vec<FileFa
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match row(line) {
             Ok(content) => prompts.push((index + 1, content)),
-            Err((message, hint)) => {
+            Err((message, column)) => {
                 let excerpt = line.chars().take(120).collect();
-                faults.push(FileFault { line: Some((index + 1, excerpt)), message, hint });
+                faults.push(FileFault { line: Some((index + 1, excerpt, column)), message, hint: SHAPE.to_owned() });
             }
         }
         if faults.len() == MOST_FAULTS {
@@ -195,12 +197,15 @@ pub fn read_jsonl(path: &Path) -> Result<Vec<(usize, PromptContent)>, Vec<FileFa
 }
 
 /// One line of JSON Lines; keys that are not ours, such as a data set's own, are left alone.
-fn row(line: &str) -> Result<PromptContent, (String, String)> {
-    let shape = "write {\"prompt\": \"…\"} or {\"messages\": [{\"role\": \"user\", \"content\": \"…\"}]}";
-    let refuse = |message: String| Err((message, shape.to_owned()));
+fn row(line: &str) -> Result<PromptContent, (String, usize)> {
+    let refuse = |message: String| Err((message, 1));
     let value: Value = match serde_json::from_str(line) {
         Ok(value) => value,
-        Err(error) => return refuse(format!("not JSON: {error}")),
+        Err(error) => {
+            let text = error.to_string();
+            let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+            return Err((format!("not JSON: {what}"), error.column().max(1)));
+        }
     };
     match (value.get("prompt"), value.get("messages")) {
         (Some(Value::String(text)), None) if !text.trim().is_empty() => Ok(PromptContent::Text(text.clone())),

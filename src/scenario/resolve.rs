@@ -14,6 +14,7 @@ use super::file::{PromptOrder, ScenarioFile};
 use super::layers::{self, Layers};
 use super::matrix::{ALL_PROMPTS, Point};
 use super::plan::{Case, Load, Order, Plan, Prompt, Secrets, Target};
+use super::problem::nearest;
 use super::targets::{self, Work};
 use super::tree::Node;
 use super::units::Count;
@@ -63,6 +64,15 @@ pub(super) struct Typed {
 impl Typed {
     pub(super) fn root(&self) -> &Node {
         &self.layers.root
+    }
+
+    /// Reports a key that must be there and is not, unless another key there was probably meant as it.
+    pub(super) fn missing(&self, desk: &mut Desk<'_>, key: &str, hint: &str) {
+        let typed = self.root().entries().into_iter().flat_map(|entries| entries.iter());
+        let slip = typed.filter(|(_, node)| node.bad.get()).any(|(name, _)| nearest(name, [key]).is_some());
+        if !slip {
+            desk.missing(self.layers.source, key, "missing", hint);
+        }
     }
 }
 
@@ -155,7 +165,7 @@ fn places(
     kept: &mut ScenarioFile,
 ) -> Vec<Target> {
     let Some(node) = typed.root().key("targets") else {
-        desk.missing(typed.layers.source, "targets", "missing", "add [targets.local] with url = \"http://…\"");
+        typed.missing(desk, "targets", "add [targets.local] with url = \"http://…\"");
         return Vec::new();
     };
     let mut resolved = Vec::new();

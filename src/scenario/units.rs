@@ -206,7 +206,11 @@ impl<T> Visitor<'_> for TextVisitor<T> {
         Err(self.bare("an integer", number))
     }
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
-        Err(self.bare("a float", number))
+        match self.unit {
+            // A fraction was meant.
+            "%" if number <= 1.0 => Err(self.bare("a float", format_share(number).trim_end_matches('%'))),
+            _ => Err(self.bare("a float", number)),
+        }
     }
 }
 
