@@ -2,6 +2,12 @@
 
 #[path = "mock/client.rs"]
 mod client;
+#[path = "mock/golden.rs"]
+mod golden;
+#[path = "mock/kinds.rs"]
+mod kinds;
+#[path = "mock/log.rs"]
+mod log;
 
 use lamb_load::mock::{Handle, Settings, StartOptions, start};
 use serde_json::{Value, json};
@@ -79,4 +85,88 @@ fn an_answer_to_a_request_that_closes_is_all_there_before_the_end() {
     let endpoint = endpoint(json!({}));
     let (text, reset) = until_close(endpoint.addr(), &post("/v1/chat/completions", "connection: close\r\n", "{"));
     assert!(text.starts_with("HTTP/1.1 400 Bad Request\r\n") && text.ends_with('}') && !reset, "{text}");
+}
+
+#[test]
+fn a_fault_that_does_not_exist_says_so() {
+    let endpoint = endpoint(json!({}));
+    let answer = once(endpoint.addr(), &ask("fault.status_492", json!({})));
+    assert_eq!(answer.status, 404);
+    assert!(answer.body.contains("did you mean status_429?"), "{}", answer.body);
+}
+
+#[test]
+fn a_share_of_everything_is_everything() {
+    let endpoint = endpoint(json!({ "faults": { "status_503": "100%" } }));
+    assert_eq!([(); 5].map(|()| once(endpoint.addr(), &ask("m", json!({}))).status), [503; 5]);
+}
+
+#[test]
+fn an_error_can_hold_the_key_that_was_sent() {
+    let endpoint = endpoint(json!({}));
+    let body = r#"{"model":"fault.key_in_error","messages":[{"role":"user","content":"hi"}]}"#;
+    let answer = once(endpoint.addr(), &post("/v1/chat/completions", "authorization: Bearer sk-sesame\r\n", body));
+    assert!(answer.status == 401 && answer.body.contains("sk-sesame"), "{}", answer.body);
+}
+
+#[test]
+fn an_http_1_0_client_gets_no_chunks() {
+    let endpoint = endpoint(json!({}));
+    let old = |request: Vec<u8>| String::from_utf8(request).expect("text").replace("HTTP/1.1", "HTTP/1.0").into_bytes();
+    let (text, _) = until_close(endpoint.addr(), &old(ask("m", json!({ "stream": true }))));
+    assert!(!text.contains("chunked") && text.ends_with("data: [DONE]\n\n"), "{text}");
+    let (text, _) = until_close(endpoint.addr(), &old(ask("m", json!({}))));
+    assert!(text.contains("content-length") && text.ends_with('}'), "{text}");
+}
+
+#[test]
+fn llama_cpp_closes_after_a_stream_and_after_a_hundred_requests() {
+    let endpoint = endpoint(json!({ "kind": "llama_cpp" }));
+    let end = |stream: &mut std::net::TcpStream| std::io::Read::read(stream, &mut [0]).expect("a proper end");
+    let mut stream = connect(endpoint.addr());
+    assert_eq!(exchange(&mut stream, &ask("m", json!({ "stream": true }))).status, 200);
+    assert_eq!(end(&mut stream), 0);
+    let mut stream = connect(endpoint.addr());
+    for _ in 0..100 {
+        assert_eq!(exchange(&mut stream, &ask("m", json!({}))).status, 200);
+    }
+    assert_eq!(end(&mut stream), 0);
+}
+
+#[test]
+fn an_idle_connection_is_closed_when_its_time_is_over() {
+    let endpoint = endpoint(json!({ "idle_close": "20ms" }));
+    let mut stream = connect(endpoint.addr());
+    assert_eq!(exchange(&mut stream, &ask("m", json!({}))).status, 200);
+    assert_eq!(std::io::Read::read(&mut stream, &mut [0]).expect("a proper end"), 0);
+}
+
+#[test]
+fn dropping_the_handle_closes_every_connection_and_frees_the_port() {
+    let endpoint = endpoint(json!({ "first_token": "1h" }));
+    let addr = endpoint.addr();
+    let mut waiting = connect(addr);
+    std::io::Write::write_all(&mut waiting, &ask("m", json!({}))).expect("the request goes out");
+    let mut idle = connect(addr);
+    drop(endpoint);
+    for stream in [&mut waiting, &mut idle] {
+        // An end or a reset, as the request was read or not; but no answer, and no waiting.
+        assert!(!matches!(std::io::Read::read(stream, &mut [0]), Ok(1..)));
+    }
+    std::net::TcpListener::bind(addr).expect("the port is free");
+}
+
+#[test]
+fn serving_in_the_foreground_ends_when_it_is_told_to() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (told, addr) = std::sync::mpsc::channel();
+    let settings = Settings::from_json(json!({ "first_token": "0s", "per_token": "0s" })).expect("right settings");
+    let options = StartOptions::default();
+    let stop = async {
+        let addr = addr.recv().expect("an address");
+        assert_eq!(once(addr, &ask("m", json!({}))).status, 200);
+    };
+    let ready = |addr| told.send(addr).expect("somebody listens");
+    let lateness = runtime.block_on(lamb_load::mock::serve_until(settings, Vec::new(), &options, ready, stop));
+    assert_eq!(lateness.expect("a proper end").writes, 1);
 }

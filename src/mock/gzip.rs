@@ -1,5 +1,7 @@
 //! Gzip without compression, for bodies that are compressed unasked; and a bomb, which is all compression.
 
+use std::sync::LazyLock;
+
 /// A gzip stream in the making: one stored block for each part.
 pub(super) struct Gzip {
     crc: u32,
@@ -55,17 +57,20 @@ fn crc_step(crc: u32, byte: u8) -> u32 {
     (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 })
 }
 
-/// A gzip stream of some 158 times its size in zeros; it has no end: whoever inflates it wants to stop before.
+/// A gzip stream of 1 MiB that is some 160 MiB of zeros; it has no end: whoever inflates it wants to stop before.
 ///
 /// One block with fixed codes: a literal zero, then matches of length 258 at distance 1, 13 bits each (code 285 is
 /// 11000101, distance code 0 is 00000), so that every 13 bytes repeat.
-pub(super) fn bomb(bytes: usize) -> Vec<u8> {
-    const MATCH: [u8; 13] = [1, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0];
+pub(super) fn bomb() -> &'static [u8] {
     const OPENING: [u8; 11] = [1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0];
-    let mut bits = OPENING.iter().copied().chain(MATCH.iter().copied().cycle());
-    let mut out = HEADER.to_vec();
-    out.extend((0..bytes).map(|_| (0..8).fold(0, |byte, place| byte | (bits.next().unwrap_or(0) << place))));
-    out
+    const MATCH: [u8; 13] = [1, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0];
+    static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut bits = OPENING.into_iter().chain(MATCH.into_iter().cycle());
+        let mut out = HEADER.to_vec();
+        out.extend((0..1 << 20).map(|_| (0..8).fold(0, |byte, place| byte | (bits.next().unwrap_or(0) << place))));
+        out
+    });
+    &BOMB
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -29,6 +30,11 @@ pub(super) struct House {
 impl House {
     pub(super) fn kind(&self) -> Kind {
         self.settings.kind
+    }
+
+    /// Nanoseconds of a time that the endpoint takes, on the scale of its settings.
+    pub(super) fn scaled(&self, time: Duration) -> u64 {
+        (time.as_nanos() as f64 * self.settings.time_scale) as u64
     }
 
     /// The number of a chat completion that has just arrived.

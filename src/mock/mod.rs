@@ -4,8 +4,6 @@
 //! byte by hand, since broken framing is its trade and its own lateness must stay far below what it is asked to prove.
 //! It runs on an operating system thread and a runtime of its own, and dies with its [`Handle`].
 
-#![allow(dead_code)]
-
 mod ask;
 mod clock;
 mod connection;

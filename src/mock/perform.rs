@@ -51,6 +51,7 @@ impl<'a> Performance<'a> {
         script: &'a Script,
         (draw, slot, start): (Draw, Option<SemaphorePermit<'a>>, u64),
     ) -> Performance<'a> {
+        let start = start + house.scaled(script.delay);
         let next_token = start + draw.first_token;
         let due = if script.served { start } else { 0 };
         let (out, scratch) = (Vec::with_capacity(1_024), Vec::with_capacity(512));
@@ -128,17 +129,13 @@ impl<'a> Performance<'a> {
     async fn wait(&mut self, moment: Moment) -> Result<(), Left> {
         let due = match moment {
             Moment::Head => {
-                let head_after = self.script_head_after();
+                let head_after = self.house.scaled(self.house.kind().habits().head_after);
                 self.start + head_after.min(self.draw.first_token)
             }
             Moment::End => self.next_token + self.draw.gaps(self.script.voice.tokens - self.spoken),
-            Moment::After(time) => self.due.max(self.start) + time.as_nanos() as u64,
+            Moment::After(time) => self.due.max(self.start) + self.house.scaled(time),
         };
         self.until(due).await
-    }
-
-    fn script_head_after(&self) -> u64 {
-        (self.house.kind().habits().head_after.as_nanos() as f64 * self.house.settings.time_scale) as u64
     }
 
     /// Sends what there is, then waits for the instant of what comes next.
@@ -232,9 +229,14 @@ impl<'a> Performance<'a> {
             self.gzip = Some(Gzip::new());
         }
         self.head(Some(body.len()));
+        if self.script.half {
+            body.truncate(body.len() / 2);
+        }
         self.gzip = None;
         self.body(&body);
-        self.last_chunk();
+        if !self.script.half {
+            self.last_chunk();
+        }
     }
 
     /// One event, dressed as the dialect says.
@@ -310,7 +312,9 @@ impl<'a> Performance<'a> {
 
     async fn hold(&mut self, time: Duration) -> Result<(), Left> {
         tokio::select! {
-            () = self.house.pacer.pause(time) => Ok(()),
+            // In this order, so that a pause of no time goes on even when the client has closed its side.
+            biased;
+            () = self.house.pacer.until(clock::now() + self.house.scaled(time)) => Ok(()),
             () = socket::gone(self.stream) => Err(Left),
         }
     }

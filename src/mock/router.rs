@@ -73,11 +73,15 @@ fn completion(house: &House, request: &Request, record: &mut Record) -> Result<A
         kind,
         ask: &ask,
         models: &house.models,
+        bearer: request.bearer.as_deref(),
         old: request.old,
         created: house.created,
         full_tokens: draw.tokens,
     };
     let mut script = Script::answer(&scene, &draw);
+    if let (1, Some(delay)) = (serial, house.settings.cold_start) {
+        script.delay = delay;
+    }
     if let Some(fault) = fault {
         record.fault = Some(fault.name);
         (fault.play)(&mut script, &scene);

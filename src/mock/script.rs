@@ -18,6 +18,8 @@ pub(super) struct Scene<'a> {
     pub(super) ask: &'a Ask,
     /// The models that are listed.
     pub(super) models: &'a [String],
+    /// The key that the client sent.
+    pub(super) bearer: Option<&'a str>,
     /// The client speaks HTTP/1.0: no chunks.
     pub(super) old: bool,
     /// When the endpoint started, in seconds since 1970.
@@ -30,6 +32,8 @@ pub(super) struct Scene<'a> {
 pub(super) struct Script {
     /// It takes a slot, and its time; else it is given at once.
     pub(super) served: bool,
+    /// Time before the service, with the slot held already.
+    pub(super) delay: Duration,
     pub(super) head: Head,
     pub(super) framing: Framing,
     pub(super) voice: Voice,
@@ -42,6 +46,8 @@ pub(super) struct Script {
     pub(super) body: Option<Vec<u8>>,
     /// Bytes by which `content-length` lies.
     pub(super) lie: i64,
+    /// Only the first half of the body is sent.
+    pub(super) half: bool,
     pub(super) acts: Vec<Act>,
     pub(super) end: End,
 }
@@ -159,22 +165,14 @@ pub(super) enum End {
 impl Script {
     /// The honest answer.
     pub(super) fn answer(scene: &Scene, draw: &Draw) -> Script {
-        let (ask, habits) = (scene.ask, scene.kind.habits());
-        let mut lines = habits.headers.as_bytes().to_vec();
+        let ask = scene.ask;
+        let mut lines = scene.kind.habits().headers.as_bytes().to_vec();
         scene.kind.request_headers(draw.identity, &mut lines);
-        let stream = ask.stream;
-        let acts = if stream { stream_acts(scene) } else { vec![Act::At(Moment::End), Act::Whole, Act::Leave] };
-        let framing = match (stream, scene.old) {
-            (false, _) => Framing::Length,
-            (true, true) => Framing::UntilClose,
-            (true, false) => Framing::Chunked,
-        };
-        let content_type = if stream { "text/event-stream; charset=utf-8" } else { kinds::JSON };
-        let closes = framing == Framing::UntilClose || (stream && habits.closes_after_stream);
-        Script {
+        let mut script = Script {
             served: true,
-            head: Head { version: "HTTP/1.1", status: 200, content_type, lines, announce_close: false },
-            framing,
+            delay: Duration::ZERO,
+            head: Head { version: "HTTP/1.1", status: 200, content_type: kinds::JSON, lines, announce_close: false },
+            framing: Framing::Length,
             voice: voice(scene, draw),
             dialect: Dialect { eol: "\n", space: true, comment: false, two_lines: false, other_fields: false },
             grain: Grain::Tokens(1),
@@ -182,15 +180,44 @@ impl Script {
             gzip: false,
             body: None,
             lie: 0,
-            acts,
-            end: if closes { End::Close } else { End::KeepAlive },
+            half: false,
+            acts: vec![Act::At(Moment::End), Act::Whole, Act::Leave],
+            end: End::KeepAlive,
+        };
+        if ask.stream {
+            script.stream(scene);
+        }
+        script
+    }
+
+    /// Makes it a stream.
+    pub(super) fn stream(&mut self, scene: &Scene) {
+        let habits = scene.kind.habits();
+        self.framing = if scene.old { Framing::UntilClose } else { Framing::Chunked };
+        self.head.content_type = "text/event-stream; charset=utf-8";
+        self.acts = vec![Act::At(Moment::Head), Act::Head];
+        if habits.role_chunk {
+            self.acts.push(Act::Role);
+        }
+        let tokens = Act::Tokens(0..self.voice.tokens);
+        self.acts.extend([
+            tokens,
+            Act::At(Moment::End),
+            Act::Finish,
+            Act::Usage,
+            Act::Done,
+            Act::LastChunk,
+            Act::Leave,
+        ]);
+        if scene.old || habits.closes_after_stream {
+            self.end = End::Close;
         }
     }
 
     /// A reply that is no answer, given at once.
     pub(super) fn reply(kind: Kind, reply: Reply) -> Script {
         let ask = Ask { n: 1, ..Ask::default() };
-        let scene = Scene { kind, ask: &ask, models: &[], old: false, created: 0, full_tokens: 1 };
+        let scene = Scene { kind, ask: &ask, models: &[], bearer: None, old: false, created: 0, full_tokens: 1 };
         let draw = Draw::new(&super::settings::Settings::default(), 0);
         let mut script = Script::answer(&scene, &draw);
         script.refuse(reply);
@@ -214,38 +241,48 @@ impl Script {
         self.end = End::KeepAlive;
     }
 
-    /// Cuts the tokens off in the middle and what follows with them.
-    pub(super) fn cut_in_the_middle(&mut self) {
-        let middle = self.voice.tokens.div_ceil(2);
-        let tokens = self.acts.iter().position(|act| matches!(act, Act::Tokens(_)));
-        if let Some(index) = tokens {
-            self.acts.truncate(index);
-            self.acts.push(Act::Tokens(0..middle));
+    /// Answers with so many tokens.
+    pub(super) fn set_tokens(&mut self, tokens: u32) {
+        self.voice.tokens = tokens;
+        self.voice.usage.completion = i64::from(tokens) * i64::from(self.voice.choices);
+        self.voice.usage.total = self.voice.usage.prompt + self.voice.usage.completion;
+        for act in &mut self.acts {
+            if let Act::Tokens(range) = act {
+                *range = 0..tokens;
+            }
         }
+    }
+
+    /// Breaks off in the middle: of the tokens of a stream, of the body of anything else. Then come these acts.
+    pub(super) fn break_off(&mut self, then: impl IntoIterator<Item = Act>) {
+        if let Some(index) = self.acts.iter().position(|act| matches!(act, Act::Tokens(_))) {
+            self.acts.truncate(index);
+            self.acts.push(Act::Tokens(0..self.voice.tokens.div_ceil(2)));
+        } else {
+            self.half = true;
+            self.acts = vec![Act::At(Moment::End), Act::Whole];
+        }
+        self.acts.extend(then);
     }
 
     /// Leaves acts out.
-    pub(super) fn without(&mut self, left_out: impl Fn(&Act) -> bool) {
-        self.acts.retain(|act| !left_out(act));
+    pub(super) fn without(&mut self, left_out: &[Act]) {
+        self.acts.retain(|act| !left_out.contains(act));
     }
 
-    /// Puts acts before the first one of this sort.
-    pub(super) fn before(&mut self, place: impl Fn(&Act) -> bool, acts: impl IntoIterator<Item = Act>) {
-        if let Some(index) = self.acts.iter().position(place) {
+    /// Puts acts before this one, if it is there.
+    pub(super) fn before(&mut self, place: &Act, acts: impl IntoIterator<Item = Act>) {
+        if let Some(index) = self.acts.iter().position(|act| act == place) {
             self.acts.splice(index..index, acts);
         }
     }
-}
 
-fn stream_acts(scene: &Scene) -> Vec<Act> {
-    let habits = scene.kind.habits();
-    let mut acts = vec![Act::At(Moment::Head), Act::Head];
-    if habits.role_chunk {
-        acts.push(Act::Role);
+    /// Puts acts behind this one, if it is there.
+    pub(super) fn behind(&mut self, place: &Act, acts: impl IntoIterator<Item = Act>) {
+        if let Some(index) = self.acts.iter().position(|act| act == place) {
+            self.acts.splice(index + 1..index + 1, acts);
+        }
     }
-    acts.extend([Act::Tokens(0..tokens(scene)), Act::At(Moment::End), Act::Finish, Act::Usage, Act::Done]);
-    acts.extend([Act::LastChunk, Act::Leave]);
-    acts
 }
 
 fn tokens(scene: &Scene) -> u32 {

@@ -34,7 +34,10 @@ pub struct Settings {
     /// How long an idle connection stays open: 5 s on servers that run under uvicorn, as long as the client likes on others.
     #[serde(deserialize_with = "units::de_some_time")]
     pub idle_close: Option<Duration>,
-    /// Multiplies every drawn time: 0.1 is ten times as fast. 1 if not said.
+    /// How much longer the very first answer takes. Nothing if not said.
+    #[serde(deserialize_with = "units::de_some_time")]
+    pub cold_start: Option<Duration>,
+    /// Multiplies every drawn time and every pause of a fault: 0.1 is ten times as fast. 1 if not said.
     pub time_scale: f64,
 }
 
@@ -50,6 +53,7 @@ impl Default for Settings {
             api_key: None,
             faults: BTreeMap::new(),
             idle_close: None,
+            cold_start: None,
             time_scale: 1.0,
         }
     }
@@ -202,7 +206,7 @@ mod tests {
             "first_token": { "lognormal": { "median": "300ms", "sigma": 0.5 } },
             "per_token": { "bimodal": { "fast": "5ms", "slow": "50ms", "share": "10%" } },
             "tokens": { "min": 10, "max": 20 }, "slots": 8, "seed": 7, "kind": "llama_cpp", "api_key": "secret",
-            "faults": { "status_429": "2%" }, "idle_close": "5s", "time_scale": 0.5,
+            "faults": { "status_429": "2%" }, "idle_close": "5s", "cold_start": "2.5s", "time_scale": 0.5,
         }));
         let wanted = Settings {
             first_token: Delay::Lognormal { median: Duration::from_millis(300), sigma: 0.5 },
@@ -214,6 +218,7 @@ mod tests {
             api_key: Some(ApiKey("secret".into())),
             faults: [("status_429".to_string(), Share(0.02))].into(),
             idle_close: Some(Duration::from_secs(5)),
+            cold_start: Some(Duration::from_millis(2_500)),
             time_scale: 0.5,
         };
         assert_eq!(settings, Ok(wanted));

@@ -153,3 +153,20 @@ fn wall_stamp(message: &libc::msghdr) -> Option<u64> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_backlog_of_two_keeps_the_fourth_connection_waiting() {
+        let listener = listen(([127, 0, 0, 1], 0).into(), 2).expect("a listener");
+        let addr = listener.local_addr().expect("an address");
+        let connect = || std::net::TcpStream::connect_timeout(&addr, Duration::from_millis(200));
+        // The kernel takes one more than it is told, and nobody accepts here.
+        let waiting: Vec<_> = (0..3).map(|_| connect().expect("room in the queue")).collect();
+        assert_eq!(connect().map(drop).map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
+        drop(waiting);
+    }
+}

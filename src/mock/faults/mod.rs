@@ -1,6 +1,11 @@
 //! The faults, by name: each is one row, a sentence and a change to an honest answer.
+//!
+//! A fault that speaks of streams leaves an answer that is not streamed as it is, unless its sentence says otherwise.
 
 mod refusals;
+mod sockets;
+mod streams;
+mod voices;
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -10,7 +15,7 @@ use super::script::{Scene, Script};
 /// One way in which real servers go wrong.
 pub(super) struct Fault {
     pub(super) name: &'static str,
-    pub(super) says: &'static str,
+    says: &'static str,
     /// Changes the honest answer.
     pub(super) play: fn(&mut Script, &Scene),
     /// Silence after which the connection is closed, from this answer on.
@@ -23,9 +28,9 @@ impl Fault {
     }
 }
 
-static TABLES: [&[Fault]; 1] = [refusals::FAULTS];
+static TABLES: [&[Fault]; 4] = [refusals::FAULTS, voices::FAULTS, streams::FAULTS, sockets::FAULTS];
 
-/// Every fault's name and what it does, in a sentence.
+/// Every fault's name, and what it does in a sentence.
 pub fn faults() -> &'static [(&'static str, &'static str)] {
     static LIST: LazyLock<Vec<(&'static str, &'static str)>> =
         LazyLock::new(|| TABLES.iter().copied().flatten().map(|fault| (fault.name, fault.says)).collect());
@@ -43,5 +48,21 @@ pub(super) fn hint(name: &str) -> String {
     match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((score, known)) if score > 0.8 => format!("; did you mean {known}?"),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_fit_into_a_model_name() {
+        let mut names: Vec<&str> = faults().iter().map(|(name, _)| *name).collect();
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        assert!(names.iter().all(|name| name.chars().all(plain)), "{names:?}");
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
     }
 }
