@@ -1,0 +1,181 @@
+//! What the embedded endpoint can carry on one core: events a second with their lateness, requests a second.
+//!
+//! The endpoint runs in a process of its own, pinned to the first core; the client, which only reads and counts, to the second.
+//! `cargo bench --bench mock_capacity`, on an idle machine, takes about 20 s. Nothing here is a test: it prints.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lamb_load::mock::{Settings, StartOptions, start};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("serve") => serve(&arguments[2], arguments.get(3)),
+        // Cargo says so when it means to measure; a test run that comes by is over at once.
+        Some("--bench") => measure(),
+        _ => println!("to measure: cargo bench --bench mock_capacity"),
+    }
+}
+
+/// The endpoint's process: prints its address, ends with its input, then prints how it went.
+fn serve(settings: &str, log: Option<&String>) {
+    pin(0);
+    let settings = Settings::from_json(serde_json::from_str(settings).expect("JSON")).expect("right settings");
+    let options = StartOptions { log: log.map(Into::into), ..StartOptions::default() };
+    let endpoint = start(settings, Vec::new(), &options).expect("an endpoint");
+    println!("{}", endpoint.addr());
+    std::io::stdin().read_to_end(&mut Vec::new()).expect("an end");
+    let lateness = endpoint.stop().expect("a whole log");
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    println!(
+        "{}",
+        json!({
+            "writes": lateness.writes, "p50_us": micros(lateness.p50), "p99_us": micros(lateness.p99),
+            "max_us": micros(lateness.max), "cpu_s": cpu_seconds(),
+        })
+    );
+}
+
+fn measure() {
+    pin(1);
+    let log = std::env::temp_dir().join(format!("mock-capacity-{}.jsonl", std::process::id()));
+    for (streams, gap, logged) in
+        [(500, "10ms", false), (600, "10ms", false), (600, "10ms", true), (900, "10ms", false)]
+    {
+        let first = json!({ "lognormal": { "median": "300ms", "sigma": 0.5 } });
+        let settings = json!({ "first_token": first, "per_token": gap, "tokens": 400 });
+        let (addr, child) = endpoint(&settings, logged.then_some(&log));
+        let took = client(async move { read_streams(addr, streams).await });
+        report(&format!("{streams} streams, a token each {gap}{}", if logged { ", logged" } else { "" }), took, child);
+    }
+    for (connections, logged) in [(50, false), (50, true), (500, false)] {
+        let settings = json!({ "first_token": "0s", "per_token": "0s", "tokens": 1 });
+        let (addr, child) = endpoint(&settings, logged.then_some(&log));
+        let took = client(async move { ask_in_a_loop(addr, connections, Duration::from_secs(3)).await });
+        report(&format!("{connections} connections in a loop{}", if logged { ", logged" } else { "" }), took, child);
+    }
+    let _ = std::fs::remove_file(log);
+}
+
+fn endpoint(settings: &Value, log: Option<&std::path::PathBuf>) -> (SocketAddr, Child) {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["serve", &settings.to_string()]).args(log).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("a second process");
+    let mut line = Vec::new();
+    let output = child.stdout.as_mut().expect("piped");
+    // Byte by byte, so that nothing of what comes later is swallowed.
+    while line.last() != Some(&b'\n') {
+        let mut byte = [0];
+        output.read_exact(&mut byte).expect("an address");
+        line.push(byte[0]);
+    }
+    (String::from_utf8_lossy(&line).trim().parse().expect("an address"), child)
+}
+
+fn report(what: &str, seconds: f64, mut child: Child) {
+    drop(child.stdin.take());
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a report");
+    child.wait().expect("an end");
+    let report: Value = serde_json::from_str(&line).expect("JSON");
+    let number = |field: &str| report[field].as_f64().expect("a number");
+    println!(
+        "{what}: {:.0} writes/s; late by {:.0} µs (P50), {:.0} µs (P99), {:.0} µs (max); {:.1} µs of CPU a write",
+        number("writes") / seconds,
+        number("p50_us"),
+        number("p99_us"),
+        number("max_us"),
+        number("cpu_s") * 1e6 / number("writes"),
+    );
+}
+
+fn client(work: impl Future<Output = ()>) -> f64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let start = Instant::now();
+    runtime.block_on(work);
+    start.elapsed().as_secs_f64()
+}
+
+fn request(stream: bool) -> Vec<u8> {
+    let body =
+        json!({ "model": "m", "messages": [{ "role": "user", "content": "say hello" }], "stream": stream }).to_string();
+    format!("POST /v1/chat/completions HTTP/1.1\r\nhost: m\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
+}
+
+async fn read_streams(addr: SocketAddr, streams: usize) {
+    let tasks: Vec<_> = (0..streams)
+        .map(|_| {
+            tokio::spawn(async move {
+                let mut stream = TcpStream::connect(addr).await.expect("a connection");
+                stream.write_all(&request(true)).await.expect("a request");
+                let mut buffer = [0; 4_096];
+                loop {
+                    let count = stream.read(&mut buffer).await.expect("bytes");
+                    if count == 0 || buffer[..count].ends_with(b"\r\n0\r\n\r\n") {
+                        return;
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("a whole stream");
+    }
+}
+
+async fn ask_in_a_loop(addr: SocketAddr, connections: usize, time: Duration) {
+    let end = Instant::now() + time;
+    let tasks: Vec<_> = (0..connections)
+        .map(|_| {
+            tokio::spawn(async move {
+                let mut stream = TcpStream::connect(addr).await.expect("a connection");
+                stream.set_nodelay(true).expect("an option");
+                let (request, mut buffer) = (request(false), [0; 4_096]);
+                while Instant::now() < end {
+                    stream.write_all(&request).await.expect("a request");
+                    // The endpoint answers in one write, which one read takes.
+                    let count = stream.read(&mut buffer).await.expect("bytes");
+                    assert!(buffer[..count].ends_with(b"}"), "a whole answer");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("an orderly end");
+    }
+}
+
+fn pin(core: usize) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: a zeroed set is an empty one, and it is passed with its size; 0 is this thread, whose children inherit it.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(core, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = core;
+}
+
+fn cpu_seconds() -> f64 {
+    #[cfg(unix)]
+    {
+        // SAFETY: a zeroed rusage is valid, and the call fills it.
+        let usage = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            libc::getrusage(libc::RUSAGE_SELF, &mut usage);
+            usage
+        };
+        let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+        seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    }
+    #[cfg(not(unix))]
+    0.0
+}
