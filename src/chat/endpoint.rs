@@ -126,6 +126,11 @@ impl Endpoint {
         &self.route
     }
 
+    /// Sends connections another way: to the address that pre-flight found.
+    pub fn set_route(&mut self, route: Route) {
+        self.route = route;
+    }
+
     /// Prepares the requests of a case.
     pub fn brief(&self, case: &Arc<Case>, learnt: &Learnt) -> Brief {
         let mut headers = self.headers.clone();

@@ -164,8 +164,11 @@ impl Seen {
                 alarm.token();
             }
         };
+        // What outgrew its bound is not looked at.
+        if !matches!(stop, Some((Stop::TooLarge, _))) {
+            self.reading.end();
+        }
         self.stop = stop;
-        self.reading.end();
     }
 
     async fn read_error(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>) {
@@ -221,19 +224,17 @@ pub(super) fn not_connected(error: &ConnectError) -> (Stop, String) {
     (stop, chain(error))
 }
 
-/// An error and its causes, each said once.
+/// An error and the cause at its root; what lies between is how libraries are built.
 pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut link = error.source();
-    while let Some(cause) = link {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        link = cause.source();
+    let said = error.to_string();
+    let mut root = error.source();
+    while let Some(deeper) = root.and_then(Error::source) {
+        root = Some(deeper);
     }
-    text
+    match root.map(ToString::to_string) {
+        Some(root) if !said.contains(&root) => format!("{said}: {root}"),
+        _ => said,
+    }
 }
 
 /// The value of `retry-after`, if there is one.
