@@ -8,6 +8,7 @@ pub mod chat;
 pub mod facts;
 pub mod load;
 pub mod mock;
+pub mod results;
 pub mod sample;
 pub mod scenario;
 pub mod stats;
