@@ -1,6 +1,34 @@
 //! The only room that knows `results/` and its file names.
+//!
+//! `requests.csv`, `run.json` and `scenario.toml` are the truth; everything else is remade from them, byte for byte.
+//! [`RunWriter`] takes a run in as it happens, [`read()`] makes a [`Run`] of what it left.
 
 pub mod cell;
+mod collected;
 pub mod columns;
+mod finish;
+pub mod folder;
+pub mod manifest;
+mod origin;
+pub mod parts;
+mod pen;
+pub mod provenance;
+mod read;
 pub mod rows;
+mod run;
+mod scenario_copy;
+mod scribe;
+mod scrub;
 pub mod times;
+mod writer;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use finish::{Finished, Rendering, write_renderings};
+pub use folder::{find, keep, list};
+pub use manifest::Manifest;
+pub use origin::Origin;
+pub use read::{ReadError, read, read_keeping};
+pub use run::{CaseRun, Preflight, Run, State};
+pub use writer::{RunWriter, StartError};

@@ -1,0 +1,219 @@
+//! Rows, added up as they come: while measuring and from the file alike, so that both say the same.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::facts::ClientFacts;
+use crate::results::manifest::{GateText, Manifest};
+use crate::results::origin::Home;
+use crate::results::parts::{CaseFacts, RoundFacts};
+use crate::results::run::{CaseRun, Preflight, Run, State};
+use crate::sample::{Phase, Sample};
+use crate::scenario::plan::Gate;
+use crate::stats::validity::Validity;
+use crate::stats::values::Pooled;
+use crate::stats::{GateResult, Limits, Subject, Summary, Tally, judge};
+
+/// Pre-flight samples that are kept of a target and model.
+const PREFLIGHTS: usize = 16;
+
+/// What the rows so far say.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    limits: Limits,
+    /// Cases in the order of the plan, then in that of their first row.
+    cases: Vec<CaseRows>,
+    places: HashMap<Home, usize>,
+    preflights: Vec<Preflight>,
+    /// Whole samples of the load, as many as are asked for.
+    samples: Vec<(usize, Sample)>,
+    keep: usize,
+    rows: u64,
+}
+
+#[derive(Debug)]
+struct CaseRows {
+    facts: CaseFacts,
+    rounds: BTreeMap<u32, Tally>,
+    warmups: u64,
+}
+
+impl Collected {
+    /// For the cases of a manifest; `keep` samples of the load are kept whole.
+    pub(super) fn of(manifest: &Manifest, keep: usize) -> Collected {
+        let gates: Vec<_> = manifest.gates.iter().filter_map(|gate| gate.gate()).collect();
+        let mut collected = Collected { limits: Limits::of(&gates), keep, ..Collected::default() };
+        for facts in &manifest.cases {
+            collected.place(&Home::of(facts), || facts.clone());
+        }
+        collected
+    }
+
+    /// Adds the sample of one row. It has been through that row: what the row does not tell is not asked for.
+    pub(super) fn add(&mut self, home: &Home, users: Option<u32>, sample: &Sample) {
+        self.rows += 1;
+        if sample.phase == Phase::Preflight {
+            self.preflight(home, sample);
+            return;
+        }
+        let place = match self.places.get(home) {
+            Some(place) => *place,
+            None => self.place(home, || unplanned(home, users)),
+        };
+        let case = &mut self.cases[place];
+        if sample.phase == Phase::Warmup {
+            case.warmups += 1;
+            return;
+        }
+        let limits = self.limits;
+        case.rounds.entry(sample.round).or_insert_with(|| Tally::new(limits)).add(sample);
+        if self.samples.len() < self.keep {
+            self.samples.push((place, Sample { gaps_us: Vec::new(), ..sample.clone() }));
+        }
+    }
+
+    /// Rows so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn preflight(&mut self, home: &Home, sample: &Sample) {
+        let known = self.preflights.iter().position(|known| known.target == home.target && known.model == home.model);
+        let place = known.unwrap_or_else(|| {
+            let (target, model) = (home.target.clone(), home.model.clone());
+            self.preflights.push(Preflight { target, model, samples: Vec::new() });
+            self.preflights.len() - 1
+        });
+        let samples = &mut self.preflights[place].samples;
+        if samples.len() < PREFLIGHTS {
+            samples.push(Sample { gaps_us: Vec::new(), ..sample.clone() });
+        }
+    }
+
+    fn place(&mut self, home: &Home, facts: impl FnOnce() -> CaseFacts) -> usize {
+        let place = self.cases.len();
+        self.cases.push(CaseRows { facts: facts(), rounds: BTreeMap::new(), warmups: 0 });
+        self.places.insert(home.clone(), place);
+        place
+    }
+
+    /// Writes each round's number of rows and its gaps into the manifest, from where [`Collected::take_gaps`] has
+    /// them back. Which round lost rows is not known: the last one bears it, so that some round does.
+    pub(super) fn give_gaps(&self, manifest: &mut Manifest, lost: u64) {
+        for (place, case) in self.cases.iter().enumerate() {
+            for (round, tally) in &case.rounds {
+                let Some(facts) = manifest.round(place, *round) else { continue };
+                if let Some(client) = &mut facts.client {
+                    client.rows = tally.requests();
+                }
+                if tally.gaps().n() > 0 {
+                    facts.gaps = Some(STANDARD.encode(tally.gaps().to_bytes()));
+                }
+            }
+        }
+        let rounds = manifest.cases.iter_mut().flat_map(|case| &mut case.rounds);
+        if let Some(client) = rounds.filter_map(|facts| facts.client.as_mut()).next_back() {
+            client.rows = client.rows.saturating_sub(lost);
+        }
+    }
+
+    /// Takes each round's gaps from the manifest: rows have none.
+    pub(super) fn take_gaps(&mut self, manifest: &Manifest) {
+        for (case, facts) in self.cases.iter_mut().zip(&manifest.cases) {
+            for facts in &facts.rounds {
+                let gaps = facts.gaps.as_deref().and_then(|text| STANDARD.decode(text).ok());
+                let gaps = gaps.and_then(|bytes| Pooled::from_bytes(&bytes));
+                if let (Some(gaps), Some(tally)) = (gaps, case.rounds.get_mut(&facts.round)) {
+                    tally.add_gaps(&gaps);
+                }
+            }
+        }
+    }
+
+    /// The run that these rows and this manifest make.
+    pub(super) fn into_run(self, manifest: Manifest, state: State) -> Run {
+        let Collected { cases, preflights, samples, rows, .. } = self;
+        let gates: Vec<Gate> = manifest.gates.iter().filter_map(GateText::gate).collect();
+        let judge = |summary: &Summary, validity: Option<&Validity>| match summary.requests {
+            0 => Vec::new(),
+            _ => judge(&gates, summary, validity, manifest.allow_invalid),
+        };
+        let mut cases: Vec<CaseRun> = cases
+            .into_iter()
+            .enumerate()
+            .map(|(place, mut case)| {
+                // By now the manifest knows more of a case than when it was planned.
+                if let Some(facts) = manifest.cases.get(place) {
+                    case.facts.clone_from(facts);
+                }
+                case.into_run(&preflights, judge)
+            })
+            .collect();
+        for (place, sample) in samples {
+            cases[place].samples.push(sample);
+        }
+        Run { manifest, state, cases, preflights, rows }
+    }
+}
+
+impl CaseRows {
+    fn into_run(
+        self,
+        preflights: &[Preflight],
+        judge: impl Fn(&Summary, Option<&Validity>) -> Vec<GateResult>,
+    ) -> CaseRun {
+        let subject = subject(&self.facts, preflights);
+        let of_round = |(round, tally): (&u32, &Tally)| Summary::of(subject.of_round(*round), tally);
+        let rounds: Vec<Summary> = self.rounds.iter().map(of_round).collect();
+        let pooled = self.rounds.values().fold(Tally::default(), |sum, tally| sum + tally);
+        let summary = Summary::of(subject, &pooled);
+        let client = client(self.rounds.keys(), &self.facts.rounds);
+        let validity = client.as_ref().map(|client| Validity::of(&summary, client));
+        let gates = judge(&summary, validity.as_ref());
+        let (facts, warmups) = (self.facts, self.warmups);
+        CaseRun { facts, summary, rounds, client, validity, gates, warmups, samples: Vec::new() }
+    }
+}
+
+/// What the client saw of itself in all of these rounds; `None` if it did not say of every one: a part would look as
+/// if requests were missing.
+fn client<'a>(rounds: impl Iterator<Item = &'a u32>, facts: &[RoundFacts]) -> Option<ClientFacts> {
+    let of = |round: &u32| facts.iter().find(|facts| facts.round == *round)?.client.clone();
+    let all: Option<Vec<ClientFacts>> = rounds.map(of).collect();
+    all?.into_iter().reduce(|mut sum, other| {
+        sum.merge(&other);
+        sum
+    })
+}
+
+/// A case that no manifest tells of: a lone file, or rows of a plan that is not at hand.
+fn unplanned(home: &Home, users: Option<u32>) -> CaseFacts {
+    let (prompts, load) = home.case.clone().unwrap_or_default();
+    CaseFacts {
+        case: home.key().map(|key| key.to_string()).unwrap_or_default(),
+        target: home.target.clone(),
+        model: home.model.clone(),
+        prompts,
+        load,
+        users: users.unwrap_or(0),
+        ..CaseFacts::default()
+    }
+}
+
+fn subject(facts: &CaseFacts, preflights: &[Preflight]) -> Subject {
+    let alone = preflights.iter().find(|known| known.target == facts.target && known.model == facts.model);
+    Subject {
+        key: facts.key(),
+        users: facts.users,
+        round: None,
+        requests_per_round: facts.requests,
+        cold: facts.cold,
+        stream: facts.stream,
+        spread_ms: facts.spread_ms,
+        length_asked: facts.length_asked,
+        lone_s: alone.and_then(Preflight::lone_s),
+    }
+}

@@ -1,0 +1,94 @@
+//! Where a run's inputs come from: this program's revision, and the commit of the scenario's repository.
+//!
+//! Git is asked without a shell, and its absence is an answer too.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+/// The program that measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// `lamb-load`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The revision that it was built from; `None` when built outside a checkout.
+    pub revision: Option<String>,
+}
+
+impl Tool {
+    /// This program.
+    pub fn this() -> Tool {
+        Tool {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: option_env!("LAMB_LOAD_REVISION").map(str::to_owned),
+        }
+    }
+}
+
+/// The state of the repository that a scenario lies in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repository {
+    /// The commit that was checked out.
+    pub commit: String,
+    /// Whether tracked files differed from it.
+    pub dirty: bool,
+}
+
+impl Repository {
+    /// The repository around `folder`; `None` where there is none, or no git.
+    pub fn around(folder: &Path) -> Option<Repository> {
+        let commit = git(folder, &["rev-parse", "--verify", "HEAD"])?.trim().to_owned();
+        let changes = git(folder, &["status", "--porcelain", "--untracked-files=no"])?;
+        Some(Repository { commit, dirty: !changes.trim().is_empty() })
+    }
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        // No lock of the user's index, and no monitor that a repository's configuration could start.
+        .args(["--no-optional-locks", "-c", "core.fsmonitor=false", "-C"])
+        .arg(folder)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(folder: &Path, arguments: &[&str]) {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
+        let done = Command::new("git").arg("-C").arg(folder).args(identity).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    #[test]
+    fn a_changed_scenario_makes_its_repository_dirty() {
+        let folder = tempfile::tempdir().unwrap();
+        if Command::new("git").arg("--version").output().is_err() {
+            return; // nothing to ask on a machine without git
+        }
+        run(folder.path(), &["init", "-q"]);
+        assert_eq!(Repository::around(folder.path()), None, "no commit yet");
+        fs_err::write(folder.path().join("poem.toml"), "users = [1]").unwrap();
+        run(folder.path(), &["add", "."]);
+        run(folder.path(), &["commit", "-qm", "x", "--no-verify"]);
+        let clean = Repository::around(folder.path()).unwrap();
+        assert_eq!((clean.commit.len(), clean.dirty), (40, false));
+        fs_err::write(folder.path().join("poem.toml"), "users = [2]").unwrap();
+        assert_eq!(Repository::around(folder.path()), Some(Repository { dirty: true, ..clean }));
+    }
+
+    #[test]
+    fn no_repository_is_an_answer() {
+        assert_eq!(Repository::around(Path::new("/")), None);
+    }
+}
