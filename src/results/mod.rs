@@ -19,6 +19,7 @@ mod run;
 mod scenario_copy;
 mod scribe;
 mod scrub;
+pub mod tables;
 pub mod times;
 mod writer;
 
@@ -32,3 +33,6 @@ pub use origin::Origin;
 pub use read::{ReadError, read, read_keeping};
 pub use run::{CaseRun, Preflight, Run, State};
 pub use writer::{RunWriter, StartError};
+
+/// What a run's samples are.
+pub use crate::sample::Sample;

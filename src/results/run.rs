@@ -5,10 +5,10 @@ use crate::results::manifest::Manifest;
 use crate::results::parts::CaseFacts;
 use crate::sample::Sample;
 use crate::stats::validity::Validity;
-use crate::stats::{GateResult, Summary};
+use crate::stats::{GateResult, Subject, Summary, Tally};
 
 /// Everything that one `lamb-load run` left, read or just measured.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Run {
     /// What `run.json` says; empty where there is none.
     pub manifest: Manifest,
@@ -20,6 +20,34 @@ pub struct Run {
     pub preflights: Vec<Preflight>,
     /// Rows that were read.
     pub rows: u64,
+}
+
+impl CaseRun {
+    /// A case of nothing, for what only asks for names.
+    pub(super) fn nothing() -> CaseRun {
+        let facts = CaseFacts::default();
+        let subject = Subject {
+            key: facts.key(),
+            users: 0,
+            round: None,
+            requests_per_round: 0,
+            cold: false,
+            stream: false,
+            spread_ms: 0.0,
+            length_asked: false,
+            lone_s: None,
+        };
+        CaseRun {
+            summary: Summary::of(subject, &Tally::default()),
+            rounds: Vec::new(),
+            client: None,
+            validity: None,
+            gates: Vec::new(),
+            warmups: 0,
+            samples: Vec::new(),
+            facts,
+        }
+    }
 }
 
 /// Whether all of a run is there.

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use crate::facts::{ClientFacts, Lag, ReadLag};
 use crate::results::manifest::{Clock, Host, Manifest};
+use crate::results::{Run, RunWriter};
 use crate::sample::{Arrival, Instants, Outcome, Phase, Sample, TokenSource, Tokens};
 use crate::scenario::example::case;
 use crate::scenario::plan::{Case, CaseKey, Comparison, Gate, Load, Plan, Preflight, RequestSpec, Secrets};
@@ -139,4 +140,29 @@ pub(crate) fn preflight() -> Sample {
     let answered = sample(3, 0);
     let arrival = Arrival { request: 0, user: 0, serial: 0, ..answered.arrival };
     Sample { arrival, phase: Phase::Preflight, ..answered }
+}
+
+/// A pre-flight, and both cases in two rounds with a warm-up.
+pub(crate) fn measure(writer: &RunWriter) {
+    writer.row(&writer.preflight("local", "m", began()), preflight());
+    for (case, users) in [(0, 10), (1, 30)] {
+        writer.row(&writer.warmup(case, began()), Sample { phase: Phase::Warmup, ..sample(5, 0) });
+        for round in [1, 2] {
+            let origin = writer.round(case, round, began());
+            for user in (1..=users).rev() {
+                writer.row(&origin, sample(user, round));
+            }
+            writer.client_facts(case, round, client_facts(users));
+        }
+    }
+}
+
+/// The run that this makes.
+pub(crate) fn run() -> Run {
+    let plan = plan();
+    let manifest = Manifest { tool: None, ..manifest(&plan) };
+    let writer = RunWriter::in_memory(&plan, manifest);
+    writer.update(|manifest| manifest.run_id = "20261123T233104Z-3f2a".into());
+    measure(&writer);
+    writer.finish(began() + Duration::from_secs(400), |_| Vec::new(), |_, _| 0).run
 }

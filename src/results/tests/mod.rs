@@ -1,6 +1,7 @@
 //! A run written and read back, on disks that behave and disks that do not.
 
 pub(crate) mod example;
+mod readme;
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,31 +12,15 @@ use crate::results::columns::COLUMNS;
 use crate::results::folder::{MANIFEST, REQUESTS};
 use crate::results::pen::Pen;
 use crate::results::scrub::Scrubber;
-use crate::results::tests::example::{TRIPWIRE, began, client_facts, manifest, plan, preflight, sample};
+use crate::results::tests::example::{TRIPWIRE, began, manifest, measure, plan};
 use crate::results::writer::Trouble;
 use crate::results::{Finished, Rendering, Run, RunWriter, list, read, read_keeping};
-use crate::sample::Phase;
 use crate::stats::validity::Label;
 
 /// Everything that a run says, as one rendering.
 fn render(run: &Run) -> Vec<Rendering> {
     let run = Run { manifest: crate::results::Manifest { exit_code: None, ..run.manifest.clone() }, ..run.clone() };
     vec![("summary.md", format!("{run:#?}").into_bytes())]
-}
-
-/// A pre-flight, and both cases in two rounds with a warm-up.
-fn measure(writer: &RunWriter) {
-    writer.row(&writer.preflight("local", "m", began()), preflight());
-    for (case, users) in [(0, 10), (1, 30)] {
-        writer.row(&writer.warmup(case, began()), crate::sample::Sample { phase: Phase::Warmup, ..sample(5, 0) });
-        for round in [1, 2] {
-            let origin = writer.round(case, round, began());
-            for user in (1..=users).rev() {
-                writer.row(&origin, sample(user, round));
-            }
-            writer.client_facts(case, round, client_facts(users));
-        }
-    }
 }
 
 fn finish(writer: RunWriter) -> Finished {
