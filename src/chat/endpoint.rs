@@ -3,7 +3,8 @@
 //! An [`Endpoint`] is made once for a target and shared; a [`Brief`] once for each of its cases, when pre-flight has
 //! told what there is to know. It knows no schedule: whoever calls [`Endpoint::send`] decides when.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarm;
 use super::body::Bodies;
-use super::exchange::{Terms, exchange, not_connected};
+use super::exchange::{Seen, Terms, exchange, not_connected};
 use super::outcome::Stop;
 use super::scrub::Scrubber;
 use super::server::Habits;
@@ -31,7 +32,10 @@ const KEEP_BEGINNING: usize = 1 << 10;
 
 /// A target, ready to be sent to.
 pub struct Endpoint {
-    pub(super) route: Route,
+    route: Route,
+    /// The same with the one address that answered in pre-flight.
+    pinned: OnceLock<Route>,
+    pub(super) url: Url,
     uri: Uri,
     headers: HeaderMap,
     pub(super) scrubber: Scrubber,
@@ -94,6 +98,15 @@ pub struct Shot {
     pub cancel: CancellationToken,
 }
 
+/// One arrival carried out.
+pub(super) struct Attempt {
+    pub(super) sample: Sample,
+    pub(super) connection: Option<Connection>,
+    /// The answer's headers; only in pre-flight.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) stop: Option<Stop>,
+}
+
 /// A connection that could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreached {
@@ -118,17 +131,29 @@ impl Endpoint {
         let uri = whole.parse().map_err(|_| EndpointError::Path(path.clone()))?;
         let headers = headers(target, url, route.http2)?;
         let scrubber = Scrubber::new(secrets);
-        Ok(Endpoint { route, uri, headers, scrubber, run_id: run_id.into(), keep_answers })
+        let (pinned, url, run_id) = (OnceLock::new(), url.clone(), run_id.into());
+        Ok(Endpoint { route, pinned, url, uri, headers, scrubber, run_id, keep_answers })
     }
 
     /// Where connections go.
     pub fn route(&self) -> &Route {
-        &self.route
+        self.pinned.get().unwrap_or(&self.route)
     }
 
-    /// Sends connections another way: to the address that pre-flight found.
-    pub fn set_route(&mut self, route: Route) {
-        self.route = route;
+    /// From now on connections go to this address only. The first one pinned stays.
+    pub(super) fn pin(&self, address: Option<SocketAddr>) {
+        let Some(address) = address else { return };
+        self.pinned.get_or_init(|| {
+            let mut pinned = Route::new(self.route.host.clone(), self.route.port);
+            pinned.addresses = vec![address];
+            pinned.overrides = self.route.overrides.clone();
+            pinned.tls = self.route.tls.clone();
+            pinned.http2 = self.route.http2;
+            pinned.proxy = self.route.proxy.clone();
+            pinned.kernel_time = self.route.kernel_time;
+            pinned.local = self.route.local.clone();
+            pinned
+        });
     }
 
     /// Prepares the requests of a case.
@@ -154,7 +179,7 @@ impl Endpoint {
     }
 
     async fn connect_within(&self, limit: Duration, late: Stop) -> Result<Connection, Unreached> {
-        match timeout(limit, connect(&self.route)).await {
+        match timeout(limit, connect(self.route())).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => {
                 let (stop, text) = not_connected(&error);
@@ -182,6 +207,12 @@ impl Endpoint {
         shot: &Shot,
         connection: Option<Connection>,
     ) -> (Sample, Option<Connection>) {
+        let Attempt { sample, connection, .. } = self.attempt(arrival, shot, connection).await;
+        (sample, connection)
+    }
+
+    /// [`Endpoint::send`], and what pre-flight wants to know beside.
+    pub(super) async fn attempt(&self, arrival: Arrival, shot: &Shot, connection: Option<Connection>) -> Attempt {
         let issued = Instant::now();
         let brief = &*shot.brief;
         let timeouts = &brief.case.timeouts;
@@ -196,7 +227,7 @@ impl Endpoint {
                 Ok(connection) => connection,
                 Err(Unreached { stop, text }) => {
                     unconnected(&mut sample, stop, &text, timeouts, &self.scrubber, shot.start.elapsed());
-                    return (sample, None);
+                    return Attempt { sample, connection: None, headers: Vec::new(), stop: Some(stop) };
                 }
             },
         };
@@ -208,9 +239,18 @@ impl Endpoint {
         let request = self.request(brief, &arrival);
         let alarm = Alarm::new(timeouts, issued, &shot.cancel, brief.case.request.stream);
         let seen = exchange(&mut connection, request, alarm, self.terms(shot)).await;
-        let reusable = seen.reusable;
+        let connection = seen.reusable.then_some(connection);
+        let stop = seen.stop.as_ref().map(|(stop, _)| *stop);
+        let headers = if shot.phase == Phase::Preflight { self.heard(&seen) } else { Vec::new() };
         conclude(&mut sample, seen, brief, &self.scrubber, shot.start);
-        (sample, reusable.then_some(connection))
+        Attempt { sample, connection, headers, stop }
+    }
+
+    /// The answer's headers, fit to be kept.
+    fn heard(&self, seen: &Seen) -> Vec<(String, String)> {
+        let headers = seen.head.iter().flat_map(|head| head.headers.iter());
+        let line = |value: &HeaderValue| Some(self.scrubber.line(value.to_str().ok()?, 200));
+        headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), line(value)?))).collect()
     }
 
     async fn connect_or_cancel(

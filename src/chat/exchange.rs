@@ -204,7 +204,8 @@ fn stopped_by(error: &WireError, headers: bool) -> (Stop, String) {
     let stop = match error {
         WireError::Stale(_) => Stop::Stale,
         WireError::Reset(_) => Stop::Reset,
-        WireError::Protocol(_) | WireError::SpeaksTls(_) if !headers => Stop::NotHttp,
+        WireError::SpeaksTls(_) if !headers => Stop::SpeaksTls,
+        WireError::Protocol(_) if !headers => Stop::NotHttp,
         WireError::HeadersTooLarge(_) => Stop::TooLarge,
         WireError::Memory(_) => Stop::Client,
         WireError::Incomplete(_) | WireError::Protocol(_) | WireError::SpeaksTls(_) | WireError::Other(_) => {

@@ -33,6 +33,8 @@ pub enum Stop {
     Broken,
     /// What answered does not speak HTTP.
     NotHttp,
+    /// It speaks TLS, and was spoken to without.
+    SpeaksTls,
 }
 
 impl Stop {
@@ -99,7 +101,7 @@ pub fn decide(facts: &Facts) -> Outcome {
         Some(Stop::TooLarge) => return Outcome::TooLarge,
         _ if facts.error => return Outcome::ErrorInBody,
         Some(Stop::Reset) => return Outcome::Reset,
-        Some(Stop::NotHttp) => return Outcome::Malformed,
+        Some(Stop::NotHttp | Stop::SpeaksTls) => return Outcome::Malformed,
         Some(_) => return Outcome::Truncated,
         None => {}
     }
@@ -173,6 +175,7 @@ mod tests {
             (stopped(Stop::Reset), Outcome::Reset),
             (stopped(Stop::Broken), Outcome::Truncated),
             (unsent(Stop::NotHttp), Outcome::Malformed),
+            (unsent(Stop::SpeaksTls), Outcome::Malformed),
             (Facts { ended: false, done: false, ..ANSWER }, Outcome::Truncated),
             (Facts { finish: false, ..ANSWER }, Outcome::Truncated),
             (Facts { malformed: true, ..ANSWER }, Outcome::Malformed),

@@ -9,7 +9,9 @@ use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep};
 
 use super::row::row;
-use super::script::{Ask, STOP, ask_over, content, endpoint, framed, read_request, shot, streamed, whole};
+use super::script::{
+    Ask, STOP, ask_over, content, endpoint, endpoint_over, framed, read_request, shot, streamed, whole,
+};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
@@ -116,13 +118,11 @@ async fn an_error_page_that_never_ends_is_an_error_after_five_seconds() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_never_accepted_is_timeout_connect() {
     // Nothing answers in this documentation network; a machine that rejects it at once cannot show the limit.
-    let endpoint = endpoint(80);
     let mut limits = limits(None, None, 180_000);
     limits.connect = MS(250);
     let mut unreachable = lamb_load::wire::Route::new("192.0.2.1", 80);
     unreachable.addresses = vec!["192.0.2.1:80".parse().unwrap()];
-    let mut endpoint = endpoint;
-    endpoint.set_route(unreachable);
+    let endpoint = endpoint_over(unreachable);
     let sample =
         endpoint.send(super::script::arrival(), &shot(&endpoint, &Ask { timeouts: limits, ..whole() }), None).await.0;
     if sample.outcome != Outcome::ConnectFailed {

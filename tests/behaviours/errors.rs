@@ -7,7 +7,9 @@ use lamb_load::wire::Route;
 use tokio::net::TcpListener;
 
 use super::row::row;
-use super::script::{Act, KEY, Script, arrival, document, endpoint, plain, read_request, shot, streamed, whole};
+use super::script::{
+    Act, KEY, Script, arrival, document, endpoint, endpoint_over, plain, read_request, shot, streamed, whole,
+};
 use super::{Behaviour, hold};
 
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -212,8 +214,7 @@ async fn plain_http_on_a_tls_port_is_tls_failed() {
 }
 
 async fn send_over(route: Route) -> Sample {
-    let mut endpoint = endpoint(80);
-    endpoint.set_route(route);
+    let endpoint = endpoint_over(route);
     endpoint.send(arrival(), &shot(&endpoint, &whole()), None).await.0
 }
 

@@ -137,16 +137,24 @@ pub(super) async fn ask_over(ask: &Ask, connection: Connection) -> Sample {
 }
 
 pub(super) fn endpoint(port: u16) -> Endpoint {
+    endpoint_over(Route::new("127.0.0.1", port))
+}
+
+pub(super) fn endpoint_over(route: Route) -> Endpoint {
+    endpoint_at("127.0.0.1", false, route)
+}
+
+pub(super) fn endpoint_at(host: &str, https: bool, route: Route) -> Endpoint {
+    let port = route.port;
     let url = Url {
-        https: false,
-        host: "127.0.0.1".to_owned(),
+        https,
+        host: host.to_owned(),
         port,
         chat_path: "/v1/chat/completions".to_owned(),
         models_path: "/v1/models".to_owned(),
-        display: format!("http://127.0.0.1:{port}"),
-        authority: format!("127.0.0.1:{port}"),
+        display: format!("http://{host}:{port}"),
+        authority: format!("{host}:{port}"),
     };
-    let route = Route::new("127.0.0.1", port);
     let secrets = Secrets(vec![KEY.into()]);
     Endpoint::new(&target(url.clone()), &url, route, &secrets, "20261123T233104Z-3f2a", false).unwrap()
 }
@@ -214,9 +222,14 @@ fn dummy() -> Url {
     }
 }
 
-async fn serve(mut stream: TcpStream, Script(acts): Script) {
+async fn serve(mut stream: TcpStream, script: Script) {
     stream.set_nodelay(true).unwrap();
     read_request(&mut stream).await;
+    act(stream, script).await;
+}
+
+/// Plays the script now that the request is read.
+pub(super) async fn act(mut stream: TcpStream, Script(acts): Script) {
     for act in acts {
         // A client that has seen enough hangs up: that is no failure of the server's.
         let said = match act {
