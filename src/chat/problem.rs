@@ -31,6 +31,21 @@ pub enum What {
     Answer,
 }
 
+impl What {
+    /// The word in `run.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            What::Name => "name",
+            What::Connection => "connection",
+            What::Tls => "tls",
+            What::Key => "key",
+            What::Model => "model",
+            What::Body => "body",
+            What::Answer => "answer",
+        }
+    }
+}
+
 /// Why a target and model get no load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {

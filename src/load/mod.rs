@@ -21,6 +21,9 @@ pub use users::Gauge;
 
 use crate::sample::{Arrival, Outcome, Phase, Sample};
 
+/// How long after the waiting stopped a request that does not heed it is cut off.
+const HEEDED_WITHIN: Duration = Duration::from_millis(500);
+
 /// The two ways to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
@@ -48,8 +51,8 @@ pub struct Round {
 /// A seat is a user's number (1-based) and what it sends with, a connection say. The users stand at a barrier until
 /// `start` gives its instant, from which every duration of the round counts. `send` makes one sample of an arrival with
 /// its user's seat and gives the seat back; the user then asks [`Arrivals::next`] for more. Every arrival leaves
-/// exactly one sample in `landed`: one that was due after the sending stopped, or was still in the air when the waiting
-/// stopped, is [`Outcome::Cancelled`].
+/// exactly one sample in `landed`: one that was due after the sending stopped, or was still in the air half a second
+/// after the waiting stopped, is [`Outcome::Cancelled`].
 pub async fn drive<S, F, Fut>(
     arrivals: Arc<Arrivals>,
     seats: Vec<(u32, S)>,
@@ -83,12 +86,18 @@ pub async fn drive<S, F, Fut>(
                 // Cut off in the air: its flight has landed as cancelled.
                 Some(_) => {}
             },
-            () = stop.cancelled(), if !cut_off => {
+            () = cut_off_after(&stop), if !cut_off => {
                 cut_off = true;
                 users.abort_all();
             }
         }
     }
+}
+
+/// Waits until the waiting stops, and for those who heed it to land by themselves, with all that they saw.
+async fn cut_off_after(waiting: &CancellationToken) {
+    waiting.cancelled().await;
+    tokio::time::sleep(HEEDED_WITHIN).await;
 }
 
 /// What all users of a round share.

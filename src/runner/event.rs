@@ -1,0 +1,93 @@
+//! What the runner tells while it works: a closed list between doing and showing, handed to a plain closure.
+
+use std::sync::Arc;
+
+use crate::chat::preflight::Diagnosis;
+use crate::facts::ClientFacts;
+pub use crate::load::Gauge;
+use crate::sample::Sample;
+use crate::scenario::plan::{Case, Plan, Target};
+use crate::stats::validity::Validity;
+use crate::stats::{GateResult, Summary};
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The plan stands and its work begins.
+    PlanMade(&'a Plan),
+    /// A target and model are about to prove that they answer.
+    PreflightBegun {
+        /// Where.
+        target: &'a Target,
+        /// The model.
+        model: &'a str,
+    },
+    /// They have, or have not.
+    PreflightEnded {
+        /// Where.
+        target: &'a Target,
+        /// The model.
+        model: &'a str,
+        /// What was learnt.
+        diagnosis: &'a Diagnosis,
+    },
+    /// A case begins.
+    CaseBegun {
+        /// The case.
+        case: &'a Case,
+        /// Its place among the plan's cases, 1-based.
+        number: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// A round is about to open its connections and fire.
+    RoundBegun {
+        /// The case.
+        case: &'a Case,
+        /// 1-based.
+        round: u32,
+        /// Rounds of the case.
+        of: u32,
+        /// Who is in the air, to be read at leisure.
+        gauge: Arc<Gauge>,
+    },
+    /// A request has landed.
+    Sampled {
+        /// Its case; `None` in pre-flight.
+        case: Option<&'a Case>,
+        /// Its target.
+        target: &'a Target,
+        /// Its model.
+        model: &'a str,
+        /// The round's start in UTC.
+        start: jiff::Timestamp,
+        /// What became of it.
+        sample: Sample,
+    },
+    /// A round has ended.
+    RoundEnded {
+        /// The case.
+        case: &'a Case,
+        /// 1-based.
+        round: u32,
+        /// What this program knows of itself in that round.
+        facts: &'a ClientFacts,
+    },
+    /// A case has ended.
+    CaseEnded(&'a CaseResult),
+}
+
+/// What a finished case came to.
+#[derive(Debug, Clone)]
+pub struct CaseResult {
+    /// The case.
+    pub case: Arc<Case>,
+    /// Its rounds pooled.
+    pub summary: Summary,
+    /// Each round by itself.
+    pub rounds: Vec<Summary>,
+    /// The gates.
+    pub gates: Vec<GateResult>,
+    /// Whether its numbers can be believed.
+    pub validity: Validity,
+}

@@ -1,0 +1,184 @@
+//! One round: connections opened, a barrier, the loop, and every sample handed on as it lands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::crews::Crews;
+use crate::audit::Watch;
+use crate::chat::endpoint::{Brief, Endpoint, Shot, Unreached};
+use crate::facts::ClientFacts;
+use crate::load::{self, Arrivals, Gauge, Stop};
+use crate::sample::{Arrival, Phase, Sample};
+use crate::scenario::plan::{Case, Connections};
+use crate::wire::Connection;
+
+/// Connections that a crew opens at once: below the smallest backlogs in use, so that no SYN is dropped.
+const OPENING_AT_ONCE: usize = 32;
+/// How long landed samples may wait to be handed on: rows are to be on disk 100 ms after the outcome.
+const HAND_ON_EVERY: Duration = Duration::from_millis(20);
+/// Samples handed on at once.
+const BATCH: usize = 1024;
+
+/// What one round does.
+pub(super) struct Round<'a> {
+    pub(super) crews: &'a Crews,
+    pub(super) case: &'a Arc<Case>,
+    pub(super) endpoint: &'a Arc<Endpoint>,
+    pub(super) brief: Arc<Brief>,
+    pub(super) phase: Phase,
+    /// 1-based.
+    pub(super) number: u32,
+    pub(super) seed: u64,
+    /// Requests counted in the run before this round.
+    pub(super) serial_before: u64,
+    pub(super) gauge: Arc<Gauge>,
+    pub(super) stop: &'a Stop,
+}
+
+/// What a crew tells when its connections stand.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ready {
+    /// When the oldest connection stood.
+    oldest: Option<Instant>,
+    /// Connections found closed, and opened anew.
+    replaced: u64,
+}
+
+impl Round<'_> {
+    /// Fires, hands every sample with the round's start to `landed`, and tells what this program saw of itself.
+    pub(super) async fn fire(&self, mut landed: impl FnMut(jiff::Timestamp, Sample)) -> std::io::Result<ClientFacts> {
+        let users = self.case.load.users();
+        let arrivals = Arc::new(Arrivals::of(self.case, self.seed, self.number, self.serial_before));
+        let (samples_in, mut samples) = mpsc::unbounded_channel();
+        let (ready_in, mut readies) = mpsc::unbounded_channel();
+        let (barrier, gate) = watch::channel(None);
+        let mut crews = tokio::task::JoinSet::new();
+        for (crew, users) in self.crews.deal(users) {
+            let work = self.crew(users, arrivals.clone(), gate.clone(), ready_in.clone(), samples_in.clone());
+            crews.spawn_on(work, &crew);
+        }
+        drop((ready_in, samples_in, gate));
+
+        let mut ready = Ready::default();
+        while let Some(one) = readies.recv().await {
+            ready.oldest = [ready.oldest, one.oldest].into_iter().flatten().min();
+            ready.replaced += one.replaced;
+        }
+        let watch = Watch::start(self.crews.handles())?;
+        let (start, start_utc) = (Instant::now(), jiff::Timestamp::now());
+        let _ = barrier.send(Some(start));
+
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut rows = 0;
+        while samples.recv_many(&mut batch, BATCH).await > 0 {
+            rows += batch.len() as u64;
+            for sample in batch.drain(..) {
+                landed(start_utc, sample);
+            }
+            // One wake-up for many samples: this thread may share a core with a crew.
+            if samples.len() < BATCH && !samples.is_closed() {
+                tokio::time::sleep(HAND_ON_EVERY).await;
+            }
+        }
+        while let Some(ended) = crews.join_next().await {
+            if let Err(error) = ended {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+        let age = ready.oldest.map(|oldest| start.saturating_duration_since(oldest));
+        Ok(ClientFacts {
+            planned: self.case.load.requests(),
+            issued: self.gauge.begun(),
+            rows,
+            stale_replaced: ready.replaced,
+            oldest_connection_ms: age.map(|age| age.as_secs_f64() * 1e3),
+            ..watch.stop()
+        })
+    }
+
+    /// What one crew does: open, wait for the barrier, send.
+    fn crew(
+        &self,
+        users: Vec<u32>,
+        arrivals: Arc<Arrivals>,
+        mut gate: watch::Receiver<Option<Instant>>,
+        ready_in: mpsc::UnboundedSender<Ready>,
+        samples_in: mpsc::UnboundedSender<Sample>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let round =
+            load::Round { phase: self.phase, number: self.number, gauge: self.gauge.clone(), stop: self.stop.clone() };
+        let (endpoint, brief) = (self.endpoint.clone(), self.brief.clone());
+        async move {
+            let (seats, ready) = open(&endpoint, &brief.case, users, &round.stop).await;
+            let _ = ready_in.send(ready);
+            drop(ready_in);
+            let start = async move {
+                let start = gate.wait_for(Option::is_some).await.ok().and_then(|start| *start);
+                // The hall gives the start before it lets go of the barrier.
+                start.unwrap_or_else(Instant::now)
+            };
+            let (phase, number, cancel) = (round.phase, round.number, round.stop.waiting.clone());
+            let send = move |arrival, seat, start| {
+                let shot = Shot { brief: brief.clone(), phase, round: number, start, cancel: cancel.clone() };
+                ask(endpoint.clone(), shot, arrival, seat)
+            };
+            load::drive(arrivals, seats, round, start, send, samples_in).await;
+        }
+    }
+}
+
+/// What a user sends with.
+enum Seat {
+    /// A connection, or none yet.
+    Ready(Option<Box<Connection>>),
+    /// A connection that could not be opened beforehand.
+    Unreached(Unreached),
+}
+
+/// One request of one user.
+async fn ask(endpoint: Arc<Endpoint>, shot: Shot, arrival: Arrival, seat: Seat) -> (Sample, Seat) {
+    match seat {
+        Seat::Ready(connection) => {
+            let (sample, connection) = endpoint.send(arrival, &shot, connection.map(|boxed| *boxed)).await;
+            (sample, Seat::Ready(connection.map(Box::new)))
+        }
+        Seat::Unreached(unreached) => (endpoint.unreached(arrival, &shot, &unreached), Seat::Ready(None)),
+    }
+}
+
+/// Each user's seat, its connection open if connections are warm.
+async fn open(endpoint: &Endpoint, case: &Case, users: Vec<u32>, stop: &Stop) -> (Vec<(u32, Seat)>, Ready) {
+    if case.target.connections == Connections::Cold {
+        return (users.into_iter().map(|user| (user, Seat::Ready(None))).collect(), Ready::default());
+    }
+    let mut ready = Ready::default();
+    let connect = || async {
+        match endpoint.connect(&case.timeouts).await {
+            Ok(connection) => Seat::Ready(Some(Box::new(connection))),
+            Err(unreached) => Seat::Unreached(unreached),
+        }
+    };
+    let opening = stream::iter(users).map(|user| async move {
+        let seat = if stop.sending.is_cancelled() { Seat::Ready(None) } else { connect().await };
+        (user, seat)
+    });
+    let mut seats: Vec<(u32, Seat)> = opening.buffer_unordered(OPENING_AT_ONCE).collect().await;
+    for (_, seat) in &mut seats {
+        if let Seat::Ready(Some(connection)) = seat
+            && !connection.is_open().await
+        {
+            *seat = connect().await;
+            ready.replaced += 1;
+        }
+        if let Seat::Ready(Some(connection)) = seat {
+            let at = connection.info().at;
+            ready.oldest = Some(ready.oldest.map_or(at, |oldest| oldest.min(at)));
+        }
+    }
+    seats.sort_unstable_by_key(|(user, _)| *user);
+    (seats, ready)
+}
