@@ -73,7 +73,8 @@ fn every_hint_applied_makes_the_file_pass() {
     for path in wrong_files() {
         let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
         let copy = tempfile::tempdir().unwrap();
-        copy_folder(Path::new(FOLDER), copy.path());
+        copy_folder(&Path::new(FOLDER).join("files"), &copy.path().join("files"));
+        fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
         let fix = fs::read_to_string(path.with_extension("fix")).unwrap();
         let fixed = match apply(&fix, copy.path(), &stem) {
             Ok(fixed) => fixed,
@@ -87,13 +88,9 @@ fn every_hint_applied_makes_the_file_pass() {
 }
 
 fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to.join("files")).unwrap();
-    for folder in ["", "files"] {
-        for entry in fs::read_dir(from.join(folder)).unwrap().map(Result::unwrap) {
-            if entry.file_type().unwrap().is_file() {
-                fs::copy(entry.path(), to.join(folder).join(entry.file_name())).unwrap();
-            }
-        }
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
 }
 

@@ -23,7 +23,9 @@ pub mod units;
 pub mod url;
 pub mod written;
 
+mod addresses;
 mod axes;
+mod credentials;
 mod decode;
 mod desk;
 mod faults;

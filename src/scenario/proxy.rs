@@ -4,11 +4,12 @@
 
 use secrecy::SecretString;
 
+use super::credentials::userinfo_names;
 use super::environment::Lookup;
 use super::file;
 use super::plan::{Place, Url};
 use super::secrets::{self, Hidden};
-use super::targets::{Work, userinfo_names};
+use super::targets::Work;
 use super::url;
 
 /// The proxy of a target.

@@ -19,7 +19,8 @@ use super::targets::{self, Work};
 use super::tree::Node;
 use super::units::Count;
 use super::{
-    Lookup, Overrides, Problem, Problems, Resolved, advice, axes, keys, names, origin, prompts, sections, written,
+    Lookup, Overrides, Problem, Problems, Resolved, addresses, advice, axes, keys, names, origin, prompts, sections,
+    written,
 };
 
 /// Resolves a file.
@@ -187,7 +188,7 @@ fn places(
         if let Some(one) = targets::resolve(&mut work, name, target)
             && chosen
         {
-            targets::allowed(desk, own, &one.target, &overrides.allow_hosts);
+            addresses::allowed(desk, own, &one.target, &overrides.allow_hosts);
             written.insert(name.clone(), one.written);
             resolved.push(one.target);
         }

@@ -77,7 +77,8 @@ fn timeouts(desk: &mut Desk<'_>, typed: &Typed, request: &RequestSpec, kept: &mu
         );
     }
     kept.timeouts = Some(file::Timeouts {
-        connect: Some(connect),
+        // Longer than the whole it would be refused as typed; as a default it is left to mean nothing.
+        connect: given.connect.or((connect.0 <= total.0).then_some(connect)),
         first_token: given.first_token,
         idle: given.idle,
         total: Some(total),

@@ -40,7 +40,7 @@ pub fn parse_time(text: &str) -> Result<Duration, String> {
             return Err(format!("{}: a time needs a unit: ns, us, ms, s, m or h", quoted(text)));
         }
         let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(refuse)?;
-        total += decimal_times(number, *nanos).ok_or_else(refuse)?;
+        total = total.saturating_add(decimal_times(number, *nanos).ok_or_else(refuse)?);
         rest = tail;
     }
     match u64::try_from(total).map(Duration::from_nanos) {
@@ -52,8 +52,9 @@ pub fn parse_time(text: &str) -> Result<Duration, String> {
 /// `number × nanos` exactly, rounded down to a nanosecond; `None` if `number` is not a plain decimal.
 fn decimal_times(number: &str, nanos: u64) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let plain = |part: &str| !part.is_empty() && part.len() <= 15 && part.bytes().all(|b| b.is_ascii_digit());
-    if !plain(whole) || !plain(fraction) {
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    // 24 digits of hours fit into 128 bits of nanoseconds.
+    if !plain(whole) || !plain(fraction) || whole.len() + fraction.len() > 24 {
         return None;
     }
     let scale = 10u128.pow(fraction.len() as u32);
@@ -263,5 +264,44 @@ impl Visitor<'_> for WholeVisitor {
     }
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<i64, E> {
         i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units_and_add_up() {
+        let read = |text: &str| parse_time(text).map(|time| time.as_nanos());
+        assert_eq!(read("180s"), Ok(180_000_000_000));
+        assert_eq!(read("1.5s"), Ok(1_500_000_000));
+        assert_eq!(read("1m30s"), Ok(90_000_000_000));
+        assert_eq!(read(" 250 ms "), Ok(250_000_000));
+        assert_eq!(read("720h"), Ok(LONGEST.as_nanos()));
+        for wrong in ["", "s", "180", "-1s", "1e3s", "1.s", ".5s", "1d", "1s!", "721h", "9999999999999999999999999h"] {
+            assert!(read(wrong).is_err(), "{wrong:?} passed for a time");
+        }
+    }
+
+    #[test]
+    fn times_are_written_in_a_unit_that_a_person_would_choose() {
+        let write = |text: &str| format_time(parse_time(text).unwrap());
+        let written = ["180s", "600s", "60m", "90m", "1500ms", "0.5ms", "0s"].map(write);
+        assert_eq!(written, ["180s", "10m", "1h", "90m", "1500ms", "500us", "0s"]);
+    }
+
+    #[test]
+    fn shares_are_percentages_and_rates_are_per_time() {
+        assert_eq!(parse_share("90%"), Ok(0.9));
+        assert_eq!(format_share(0.9), "90%");
+        assert_eq!(parse_rate("30/min"), Ok(0.5));
+        assert_eq!(parse_rate("5 / s"), Ok(5.0));
+        for wrong in ["90", "101%", "-1%", "nan%", "1e1%", "%"] {
+            assert!(parse_share(wrong).is_err(), "{wrong:?} passed for a share");
+        }
+        for wrong in ["5", "5/h", "-5/s", "/s"] {
+            assert!(parse_rate(wrong).is_err(), "{wrong:?} passed for a rate");
+        }
     }
 }
