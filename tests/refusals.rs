@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lamb_load::scenario::{Overrides, Problems, Resolved, load};
+use lamb_load::scenario::{Overrides, Problems, Resolved, load, schema};
 
 const FOLDER: &str = "tests/refusals";
 
@@ -68,7 +68,8 @@ fn every_message_has_a_key_a_place_and_a_hint_and_shows_no_secret() {
 }
 
 #[test]
-fn every_hint_applied_makes_the_file_pass() {
+fn every_hint_applied_makes_the_file_pass_and_fit_the_schema() {
+    let schema = jsonschema::draft7::new(&serde_json::from_str(&schema()).unwrap()).unwrap();
     let mut failures = String::new();
     for path in wrong_files() {
         let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
@@ -83,8 +84,32 @@ fn every_hint_applied_makes_the_file_pass() {
         if let Err(problems) = resolve(&fixed) {
             failures += &format!("{stem}\n{problems}\n");
         }
+        let right: serde_json::Value = toml::from_str(&fs::read_to_string(&fixed).unwrap()).unwrap();
+        if let Err(error) = schema.validate(&right) {
+            failures += &format!("{stem}: the schema refuses what passes: {error}\n");
+        }
     }
     assert!(failures.is_empty(), "{failures}");
+}
+
+/// Wrong in a way that a schema can tell.
+#[test]
+fn the_schema_refuses_unknown_keys_wrong_types_and_what_is_out_of_range() {
+    let schema = jsonschema::draft7::new(&serde_json::from_str(&schema()).unwrap()).unwrap();
+    let structural = ["unknown_key_", "misplaced_", "not_supported_", "type_", "range_users", "enum_", "gate_unknown"];
+    let mut held = 0;
+    for path in wrong_files() {
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if !structural.iter().any(|kind| stem.starts_with(kind))
+            || ["type_date", "type_huge_seed"].contains(&stem.as_str())
+        {
+            continue;
+        }
+        let wrong: serde_json::Value = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert!(!schema.is_valid(&wrong), "the schema lets {stem} pass");
+        held += 1;
+    }
+    assert!(held >= 30, "{held}");
 }
 
 fn copy_folder(from: &Path, to: &Path) {

@@ -2,16 +2,157 @@
 //!
 //! The list is the endpoint's; it is written down here because the two share no code, and a test holds them together.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
 use super::mock_table::{Delay, Distribution, Mock};
 use super::problem::choose;
 use super::targets::Work;
-use super::units::Time;
+use super::units::{Share, Time};
 
 /// Every fault's name.
-pub(super) const FAULTS: [&str; 2] = ["status_429", "status_500"];
+pub const FAULTS: [&str; 120] = [
+    "status_400",
+    "status_401",
+    "status_404",
+    "status_429",
+    "status_429_retry_after",
+    "status_500",
+    "status_500_text",
+    "status_502_html",
+    "status_503",
+    "status_503_retry_after",
+    "status_503_text",
+    "redirect",
+    "traceback_422",
+    "stream_options_refused",
+    "key_in_error",
+    "ansi",
+    "formula",
+    "lamb_literal_newline",
+    "html_200",
+    "html_as_json",
+    "empty_json",
+    "null_json",
+    "no_choices",
+    "not_json",
+    "empty_body",
+    "text_200",
+    "error_in_200_json",
+    "lamb_ollama_error",
+    "lamb_create_error",
+    "lamb_image_error",
+    "lamb_usage_zero",
+    "empty_answer",
+    "white_answer",
+    "html_in_answer",
+    "ansi_in_answer",
+    "formula_in_answer",
+    "wrong_model",
+    "other_fingerprint",
+    "constant_id",
+    "length",
+    "content_filter",
+    "max_tokens_ignored",
+    "reasoning",
+    "reasoning_field",
+    "reasoning_only",
+    "refusal",
+    "tool_calls",
+    "no_usage",
+    "usage_choices_empty",
+    "usage_choices_null",
+    "usage_every_chunk",
+    "many_tokens_per_chunk",
+    "letters",
+    "cold_start",
+    "crlf",
+    "cr",
+    "no_space",
+    "comments",
+    "multi_line_data",
+    "other_fields",
+    "bom",
+    "role_only_first",
+    "split_bytes",
+    "many_events_one_write",
+    "buffered",
+    "sse_as_text_plain",
+    "no_content_type",
+    "json_instead_of_sse",
+    "sse_instead_of_json",
+    "error_event",
+    "error_event_only",
+    "event_error",
+    "lamb_raw_error_line",
+    "lamb_empty_stream",
+    "empty_framed_stream",
+    "done_only",
+    "finish_only",
+    "no_done",
+    "no_finish",
+    "no_end",
+    "no_final_blank_line",
+    "finish_without_blank_line",
+    "dead_then_done",
+    "words_after_done",
+    "bad_json_event",
+    "invalid_utf8",
+    "truncated",
+    "reset_mid_body",
+    "reset_before_head",
+    "close_before_head",
+    "truncated_head",
+    "not_http",
+    "stall",
+    "stall_after_head",
+    "stall_mid_stream",
+    "slow_headers",
+    "one_byte_a_minute",
+    "late_last_chunk",
+    "slow_close",
+    "done_but_open",
+    "close_after_each",
+    "keep_alive_then_close",
+    "close_idle_5s",
+    "http10",
+    "until_close",
+    "truncated_until_close",
+    "length_too_long",
+    "length_too_short",
+    "bad_chunk",
+    "trailers",
+    "early_hints",
+    "two_answers",
+    "gzip",
+    "gzip_bomb",
+    "many_headers",
+    "endless_header",
+    "endless_headers",
+    "endless_line",
+    "endless_stream",
+    "endless_body",
+];
 
 /// The longest time that the endpoint takes, in seconds.
 const LONGEST: u64 = 24 * 3600;
+
+/// What editors offer: a table from these names to shares.
+pub(super) struct FaultTable;
+
+impl JsonSchema for FaultTable {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Faults".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (names, share) = (FAULTS.as_slice(), Share::json_schema(generator));
+        json_schema!({ "type": "object", "propertyNames": { "enum": names }, "additionalProperties": share })
+    }
+}
 
 /// Holds the endpoint's settings to what it can do, beyond types.
 pub(super) fn check(work: &mut Work<'_, '_>, mock: &Mock) -> Option<()> {

@@ -42,6 +42,7 @@ pub struct Mock {
     pub api_key: Option<Hidden>,
     /// Faults, and the share of requests that shows each: { status_429 = "2%" }.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<super::faults::FaultTable>")]
     pub faults: Option<BTreeMap<String, Share>>,
     /// How long an idle connection stays open. Default: as the kind of server does it.
     #[serde(skip_serializing_if = "Option::is_none")]
