@@ -2,5 +2,11 @@
 
 mod wire {
     mod answers;
+    mod clocks;
+    mod connecting;
+    mod failures;
+    mod http2;
+    mod proxies;
     mod support;
+    mod tls;
 }

@@ -170,6 +170,10 @@ impl Connection {
     /// Whether the peer's kernel has acknowledged any byte of the current request: then it was not a connection that
     /// the server had closed before.
     fn received_by_peer(&self) -> bool {
+        if self.meter.stamps().bytes_out == 0 {
+            // Our own end of the connection is acknowledged as one byte more: not asked then.
+            return false;
+        }
         let acknowledged = self.tcp.as_ref().and_then(Tcp::facts).and_then(|facts| facts.acknowledged);
         acknowledged.is_some_and(|acknowledged| acknowledged > self.meter.written_before())
     }

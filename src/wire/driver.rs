@@ -34,18 +34,22 @@ type Io = TokioIo<Link>;
 type Body = Full<Bytes>;
 
 /// One protocol's connection and the end that requests go in by.
-pub(super) enum Driver {
-    Http1 { sender: http1::SendRequest<Body>, connection: Box<http1::Connection<Io, Body>>, ended: Ended },
-    Http2 { sender: http2::SendRequest<Body>, tasks: Box<Tasks>, ended: Ended },
+pub(super) struct Driver {
+    sender: Sender,
+    /// `None` once the connection is over: hyper tells its other half only when this is dropped.
+    work: Option<Work>,
+    /// Why it ended, where hyper told nobody else.
+    error: Option<hyper::Error>,
 }
 
-/// Whether the connection is over, and why.
-#[derive(Debug, Default)]
-pub(super) enum Ended {
-    #[default]
-    No,
-    Quietly,
-    With(hyper::Error),
+enum Sender {
+    Http1(http1::SendRequest<Body>),
+    Http2(http2::SendRequest<Body>),
+}
+
+enum Work {
+    Http1(Box<http1::Connection<Io, Body>>),
+    Http2(Box<Tasks>),
 }
 
 impl Driver {
@@ -58,7 +62,7 @@ impl Driver {
             .ignore_invalid_headers_in_responses(true)
             .handshake(TokioIo::new(link))
             .await?;
-        Ok(Driver::Http1 { sender, connection: Box::new(connection), ended: Ended::No })
+        Ok(Driver { sender: Sender::Http1(sender), work: Some(Work::Http1(Box::new(connection))), error: None })
     }
 
     pub(super) async fn http2(link: Link) -> hyper::Result<Driver> {
@@ -68,31 +72,25 @@ impl Driver {
             .handshake(TokioIo::new(link))
             .await?;
         let tasks = Tasks { spawned, running: FuturesUnordered::new(), connection: Box::pin(connection) };
-        Ok(Driver::Http2 { sender, tasks: Box::new(tasks), ended: Ended::No })
+        Ok(Driver { sender: Sender::Http2(sender), work: Some(Work::Http2(Box::new(tasks))), error: None })
     }
 
     /// Lets hyper work until it waits for the peer, or has one read's worth to hand on.
     ///
     /// Returns `true` if a further read was denied: after taking what came, drive again.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>, meter: &Meter) -> bool {
-        let (polled, ended) = match self {
-            Driver::Http1 { ended: Ended::Quietly | Ended::With(_), .. }
-            | Driver::Http2 { ended: Ended::Quietly | Ended::With(_), .. } => return false,
-            Driver::Http1 { connection, ended, .. } => {
-                meter.open_gate();
-                (Pin::new(connection).poll(cx), ended)
-            }
-            Driver::Http2 { tasks, ended, .. } => {
-                meter.open_gate();
-                (tasks.poll(cx), ended)
-            }
+        meter.open_gate();
+        let polled = match &mut self.work {
+            None => return false,
+            Some(Work::Http1(connection)) => Pin::new(connection).poll(cx),
+            Some(Work::Http2(tasks)) => tasks.poll(cx),
         };
-        match polled {
-            Poll::Pending => return meter.held(),
-            Poll::Ready(Ok(())) => *ended = Ended::Quietly,
-            Poll::Ready(Err(error)) => *ended = Ended::With(error),
+        if let Poll::Ready(end) = polled {
+            self.work = None;
+            self.error = end.err();
+            return false;
         }
-        false
+        meter.held()
     }
 
     /// Drives hyper until `ready` has something, or everybody waits.
@@ -122,41 +120,28 @@ impl Driver {
         &mut self,
         request: Request<Body>,
     ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + Send + use<> {
-        match self {
-            Driver::Http1 { sender, .. } => Either::Left(sender.send_request(request)),
-            Driver::Http2 { sender, .. } => Either::Right(sender.send_request(request)),
+        match &mut self.sender {
+            Sender::Http1(sender) => Either::Left(sender.send_request(request)),
+            Sender::Http2(sender) => Either::Right(sender.send_request(request)),
         }
     }
 
     /// Whether a request can be handed in, once the answer before it is complete.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        match self {
-            Driver::Http1 { sender, .. } => sender.poll_ready(cx),
-            Driver::Http2 { sender, .. } => sender.poll_ready(cx),
+        match &mut self.sender {
+            Sender::Http1(sender) => sender.poll_ready(cx),
+            Sender::Http2(sender) => sender.poll_ready(cx),
         }
     }
 
     /// Whether the connection is over.
     pub(super) fn is_over(&self) -> bool {
-        !matches!(self.ended(), Ended::No)
+        self.work.is_none()
     }
 
     /// Why the connection ended, where hyper told nobody else; once.
     pub(super) fn take_error(&mut self) -> Option<hyper::Error> {
-        let (Driver::Http1 { ended, .. } | Driver::Http2 { ended, .. }) = self;
-        match std::mem::replace(ended, Ended::Quietly) {
-            Ended::With(error) => Some(error),
-            Ended::Quietly => None,
-            Ended::No => {
-                *ended = Ended::No;
-                None
-            }
-        }
-    }
-
-    fn ended(&self) -> &Ended {
-        let (Driver::Http1 { ended, .. } | Driver::Http2 { ended, .. }) = self;
-        ended
+        self.error.take()
     }
 }
 

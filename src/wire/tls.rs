@@ -105,7 +105,8 @@ fn class(error: &io::Error) -> TlsCause {
         rustls::Error::NoApplicationProtocol => TlsCause::NoHttp2,
         rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol) => TlsCause::NoHttp2,
         rustls::Error::InvalidCertificate(certificate) => match certificate {
-            CertificateError::UnknownIssuer => TlsCause::UnknownAuthority,
+            // A bad signature is what another authority of the same name leaves.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsCause::UnknownAuthority,
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsCause::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsCause::NotYetValid,
             CertificateError::NotValidForName => TlsCause::WrongHost { names: Vec::new() },

@@ -1,0 +1,160 @@
+//! What the stamps say: exactly on a stopped clock, and with the kernel's own times on a real one.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use lamb_load::wire::{Connection, Piece, connect};
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::support::*;
+
+#[tokio::test(start_paused = true)]
+async fn every_instant_is_that_of_its_own_read() {
+    let (near, mut far) = tokio::io::duplex(1 << 20);
+    let begin = Instant::now();
+    let mut connection = Connection::over(near, false).await.unwrap();
+    sleep(Duration::from_millis(5)).await;
+    let server = async move {
+        read_request(&mut far).await.unwrap();
+        let script: [(u64, &[u8]); 4] = [
+            (10, b"HTTP/1.1 200 OK\r\ntransfer-"),
+            (20, b"encoding: chunked\r\n\r\n1\r\na\r\n"),
+            (30, b"1\r\nb\r\n"),
+            (40, b"0\r\n\r\n"),
+        ];
+        for (pause, part) in script {
+            sleep(Duration::from_millis(pause)).await;
+            far.write_all(part).await.unwrap();
+        }
+        far
+    };
+    let client = async {
+        let mut response = connection.send(request("{}")).await.unwrap();
+        let (pieces, _) = rest(&mut response).await;
+        let stamps = response.stamps();
+        let at = |instant: Option<Instant>| instant.unwrap().duration_since(begin).as_millis();
+        assert_eq!((at(stamps.first_write), at(stamps.last_write)), (5, 5));
+        assert_eq!(at(Some(response.head_at)), 35);
+        assert_eq!(pieces.iter().map(|piece| at(Some(piece.at))).collect::<Vec<_>>(), [35, 65]);
+        assert_eq!(pieces[0].lag, None);
+        assert_eq!(at(stamps.last_read), 105);
+    };
+    tokio::join!(server, client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn head_and_body_that_wait_together_keep_the_instants_of_their_own_reads() {
+    // Both are there when the client looks: the head's instant is still the head's read, not the body's.
+    let (near, mut far) = tokio::io::duplex(48);
+    let mut connection = Connection::over(near, false).await.unwrap();
+    let probe = connection.probe();
+    let server = async move {
+        read_request(&mut far).await.unwrap();
+        far.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
+        far.write_all(b"1\r\na\r\n0\r\n\r\n").await.unwrap();
+        far
+    };
+    let client = async {
+        let mut response = connection.send(request("{}")).await.unwrap();
+        let at_head = probe.stamps().reads;
+        let (pieces, _) = rest(&mut response).await;
+        assert_eq!((at_head, pieces[0].read), (1, 2));
+    };
+    tokio::join!(server, client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stamps_can_be_read_while_and_after_a_request_fails_to_answer() {
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let mut connection = Connection::over(near, false).await.unwrap();
+    let (probe, begin) = (connection.probe(), Instant::now());
+    assert!(timeout(Duration::from_secs(180), connection.send(request("{}"))).await.is_err());
+    assert_eq!(connection.stamps().first_write, Some(begin));
+    assert_eq!(probe.stamps(), connection.stamps());
+    assert_eq!(connection.stamps().last_read, None);
+    drop(connection);
+    drop(far);
+}
+
+#[tokio::test]
+async fn dropping_a_connection_in_the_middle_of_an_answer_closes_it() {
+    let (gone, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let address = server(move |mut stream| {
+        let gone = gone.clone();
+        async move {
+            read_request(&mut stream).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello").await.unwrap();
+            gone.send(read_request(&mut stream).await).unwrap();
+        }
+    })
+    .await;
+    for stop_at in ["head", "body"] {
+        let mut connection = open(address).await;
+        let probe = connection.probe();
+        let mut response = connection.send(request("{}")).await.unwrap();
+        if stop_at == "body" {
+            response.next().await.unwrap().unwrap();
+            assert!(timeout(Duration::from_millis(1), response.next()).await.is_err());
+        }
+        drop(connection);
+        assert_eq!(told.recv().await, Some(None), "{stop_at}");
+        assert!(probe.stamps().first_write.is_some());
+    }
+}
+
+/// One piece whose bytes are there long before the client looks: it sleeps (its whole thread does) until `woke`.
+async fn read_late(kernel_time: bool) -> (Piece, std::time::Instant) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (go, gone) = mpsc::channel();
+    let (wrote, written) = mpsc::channel();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.read_exact(&mut [0; 10]).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").unwrap();
+        gone.recv().unwrap();
+        stream.write_all(b"hello").unwrap();
+        wrote.send(()).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    });
+    let mut route = route(address);
+    route.kernel_time = kernel_time;
+    let mut connection = connect(&route).await.unwrap();
+    assert_eq!(connection.info().kernel_time, kernel_time && cfg!(target_os = "linux"));
+    let mut response = connection.send(request("{}")).await.unwrap();
+    go.send(()).unwrap();
+    written.recv().unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let woke = std::time::Instant::now();
+    let piece = response.next().await.unwrap().unwrap();
+    drop(connection);
+    server.join().unwrap();
+    (piece, woke)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn bytes_are_stamped_when_they_reached_the_kernel_however_late_they_are_read() {
+    // The kernel begins to stamp a moment after the first socket has asked for it.
+    let mut tries = 0;
+    let (piece, woke) = loop {
+        let (piece, woke) = read_late(true).await;
+        tries += 1;
+        if piece.lag.is_some() || tries == 20 {
+            break (piece, woke);
+        }
+    };
+    assert!(piece.lag.is_some(), "the kernel does not stamp");
+    assert!(piece.at.into_std() <= woke, "the stamp is from after the client woke");
+}
+
+#[tokio::test]
+async fn without_kernel_time_bytes_are_stamped_when_they_are_read() {
+    let (piece, woke) = read_late(false).await;
+    assert_eq!(piece.lag, None);
+    assert!(piece.at.into_std() >= woke);
+}
