@@ -233,3 +233,38 @@ fn end_of_io(error: &io::Error) -> End {
         _ => End::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_read_from_the_numbers_of_the_operating_system() {
+        let cause = |number| match ConnectError::connecting(io::Error::from_raw_os_error(number)) {
+            ConnectError::Refused(_) => "refused",
+            ConnectError::Unreachable(_) => "unreachable",
+            ConnectError::Reset(_) => "reset",
+            ConnectError::Descriptors(_) => "descriptors",
+            ConnectError::Ports(_) => "ports",
+            ConnectError::Memory(_) => "memory",
+            ConnectError::Other(_) => "other",
+            cause => panic!("{cause:?}"),
+        };
+        let table = [
+            (libc::ECONNREFUSED, "refused"),
+            (libc::EHOSTUNREACH, "unreachable"),
+            (libc::ENETUNREACH, "unreachable"),
+            (libc::ETIMEDOUT, "unreachable"),
+            (libc::ECONNRESET, "reset"),
+            (libc::EMFILE, "descriptors"),
+            (libc::ENFILE, "descriptors"),
+            (libc::EADDRNOTAVAIL, "ports"),
+            (libc::ENOBUFS, "memory"),
+            (libc::ENOMEM, "memory"),
+            (libc::EACCES, "other"),
+        ];
+        for (number, expected) in table {
+            assert_eq!(cause(number), expected, "{number}");
+        }
+    }
+}

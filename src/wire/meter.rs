@@ -208,3 +208,56 @@ impl Meter {
         Some(nanos.load(Relaxed)).filter(|nanos| *nanos != NONE).map(|nanos| self.epoch + Duration::from_nanos(nanos))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLI: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_kernel_time_that_cannot_be_is_counted_and_not_used() {
+        let epoch = Instant::now();
+        let meter = Meter::new(epoch);
+        let now = epoch + 10 * MILLI;
+        let real = Duration::from_secs(1_800_000_000);
+        meter.begin(0);
+        for (stamp, lag, distrusted) in [
+            (real - 10 * MILLI, Some(10 * MILLI), 0),
+            (real, Some(Duration::ZERO), 0),
+            (real - 11 * MILLI, None, 1),
+            (real + MILLI, None, 2),
+        ] {
+            meter.read(b"x", now, Some((stamp, real)));
+            assert_eq!((meter.latest().1, meter.stamps().distrusted), (lag, distrusted));
+        }
+        assert_eq!(meter.latest().0, now);
+    }
+
+    #[test]
+    fn instants_never_run_backwards() {
+        let epoch = Instant::now();
+        let meter = Meter::new(epoch);
+        let real = Duration::from_secs(1_800_000_000);
+        meter.begin(0);
+        meter.read(b"x", epoch + 10 * MILLI, None);
+        meter.read(b"x", epoch + 11 * MILLI, Some((real - 5 * MILLI, real)));
+        assert_eq!(meter.latest(), (epoch + 10 * MILLI, Some(5 * MILLI), 2));
+    }
+
+    #[test]
+    fn only_the_requests_own_writes_are_stamped_for_it() {
+        let epoch = Instant::now();
+        let meter = Meter::new(epoch);
+        meter.wrote(24, epoch);
+        meter.begin(100);
+        assert_eq!((meter.stamps().first_write, meter.written_before()), (None, 24));
+        meter.wrote(60, epoch + MILLI);
+        meter.read(b"window", epoch + 2 * MILLI, None);
+        meter.wrote(60, epoch + 3 * MILLI);
+        meter.wrote(9, epoch + 4 * MILLI);
+        let stamps = meter.stamps();
+        assert_eq!((stamps.first_write, stamps.last_write), (Some(epoch + MILLI), Some(epoch + 3 * MILLI)));
+        assert_eq!((stamps.bytes_out, stamps.bytes_in), (129, 6));
+    }
+}
