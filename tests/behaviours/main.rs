@@ -10,6 +10,7 @@ mod hostile;
 mod preflight;
 mod row;
 mod script;
+mod splits;
 mod streams;
 mod wholes;
 

@@ -1,0 +1,14 @@
+//! The decoders' own files.
+
+#[path = "../../../src/chat/answer.rs"]
+pub mod answer;
+#[path = "../../../src/chat/chunk.rs"]
+mod chunk;
+#[path = "../../../src/chat/lenient.rs"]
+mod lenient;
+#[path = "../../../src/chat/message.rs"]
+mod message;
+#[path = "../../../src/chat/reading.rs"]
+pub mod reading;
+#[path = "../../../src/chat/sse.rs"]
+pub mod sse;
