@@ -1,0 +1,120 @@
+//! Ctrl-C, SIGTERM, kill -9: what was measured stays, and the exit code says what happened.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::support::{Folder, Mock, load, manifest, outcomes, scenario, signal, wait, wait_until};
+
+/// Half of the answers come at once, the other half long after every test has ended.
+const HALF: &str = r#"mock = { first_token = { bimodal = { fast = "10ms", slow = "300s", share = "50%" } }, per_token = "0ms", tokens = 1 }"#;
+
+fn half() -> Folder {
+    let folder = Folder::new();
+    let text = scenario("users = [40, 50]", HALF, "[preflight]\nrequests = 0").replace("\"30s\"", "\"600s\"");
+    folder.write("s.toml", &text);
+    folder
+}
+
+#[test]
+fn ctrl_c_lands_what_is_in_the_air_and_exits_130() {
+    let folder = half();
+    let child = folder.start(&["run", "s.toml", "--grace", "0.2s"]);
+    folder.wait_for_load("s", 5);
+    signal(&child, libc::SIGINT);
+    let done = wait(child);
+    assert_eq!(done.code, Some(130), "{}", done.said());
+    let run = folder.latest("s");
+    let counts = outcomes(&load(&run));
+    assert_eq!(counts.values().sum::<usize>(), 40, "every arrival lands once, and no further case begins: {counts:?}");
+    assert_eq!(counts.keys().map(String::as_str).collect::<Vec<_>>(), ["cancelled", "ok"], "{counts:?}");
+    let manifest = manifest(&run);
+    assert_eq!((&manifest["complete"], &manifest["exit_code"]), (&false.into(), &130.into()));
+    let report = folder.run(&["report", run.to_str().unwrap()]);
+    assert_eq!(report.code, Some(0), "{}", report.said());
+    assert!(report.out.to_lowercase().contains("partial"), "{}", report.out);
+}
+
+#[test]
+fn a_second_ctrl_c_does_not_wait_for_the_grace() {
+    let folder = half();
+    let child = folder.start(&["run", "s.toml", "--grace", "600s"]);
+    folder.wait_for_load("s", 5);
+    signal(&child, libc::SIGINT);
+    // Two signals that arrive together are one: the second follows when the first has had its time.
+    std::thread::sleep(Duration::from_millis(500));
+    signal(&child, libc::SIGINT);
+    let done = wait(child);
+    assert_eq!(done.code, Some(130), "{}", done.said());
+    assert!(load(&folder.latest("s")).len() >= 5);
+}
+
+#[test]
+fn sigterm_exits_143() {
+    let folder = half();
+    let child = folder.start(&["run", "s.toml", "--grace", "0.2s"]);
+    folder.wait_for_load("s", 5);
+    signal(&child, libc::SIGTERM);
+    let done = wait(child);
+    assert_eq!(done.code, Some(143), "{}", done.said());
+    assert_eq!(load(&folder.latest("s")).len(), 40);
+}
+
+#[test]
+fn gates_are_shown_and_not_judged_when_interrupted() {
+    let folder = half();
+    let child = folder.start(&["run", "s.toml", "--grace", "0.2s", "--set", "expect.latency_max=\"< 1ms\""]);
+    folder.wait_for_load("s", 5);
+    signal(&child, libc::SIGINT);
+    let done = wait(child);
+    assert_eq!(done.code, Some(130), "{}", done.said());
+    assert!(done.out.contains("latency_max"), "{}", done.out);
+}
+
+#[test]
+fn kill_9_in_a_burst_of_a_thousand_loses_nothing_that_had_finished() {
+    let folder = Folder::new();
+    let log = folder.path().join("mock.jsonl");
+    let spread = r#"{ lognormal = { median = "1200ms", sigma = 0.8 } }"#;
+    let flags = ["--first-token", spread, "--per-token", "0ms", "--tokens", "1", "--log", log.to_str().unwrap()];
+    let mock = Mock::start(&folder, &flags);
+    let text = scenario("users = [1000]", &format!("url = \"{}\"", mock.url), "[preflight]\nrequests = 0");
+    folder.write("s.toml", &text.replace("\"30s\"", "\"300s\""));
+    let mut child = folder.start(&["run", "s.toml", "-q"]);
+    folder.wait_for_load("s", 300);
+    // What the server had answered by now; then longer than the 100 ms that a row may stay in memory.
+    let finished = finished(&std::fs::read_to_string(&log).unwrap());
+    std::thread::sleep(Duration::from_millis(400));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = folder.latest("s");
+    let rows = load(&run);
+    let kept: BTreeSet<u64> = rows.iter().map(|row| row["user"].parse().unwrap()).collect();
+    assert!(rows.len() >= 300 && rows.len() < 1000, "the kill came in the middle: {} rows", rows.len());
+    assert_eq!(kept.len(), rows.len(), "no row twice");
+    assert!(rows.len() >= finished, "{finished} had been answered, {} are kept", rows.len());
+    assert_eq!(outcomes(&rows).keys().map(String::as_str).collect::<Vec<_>>(), ["ok"]);
+    assert_eq!(manifest(&run)["complete"], false);
+    let report = folder.run(&["report", run.to_str().unwrap()]);
+    assert_eq!(report.code, Some(0), "{}", report.said());
+    assert!(report.out.to_lowercase().contains("partial"), "{}", report.out);
+}
+
+/// How many answers the endpoint's log says were written to their end.
+fn finished(log: &str) -> usize {
+    log.lines().filter(|line| line.contains("\"event\":\"end\"")).count()
+}
+
+#[test]
+fn an_endpoint_in_the_run_ends_with_the_run() {
+    let folder = half();
+    let mut child = folder.start(&["run", "s.toml"]);
+    folder.wait_for_load("s", 5);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Nothing of it is left: a second run starts as the first did.
+    let child = folder.start(&["run", "s.toml", "--grace", "0s"]);
+    wait_until("a second run", || folder.runs("s").len() == 2);
+    folder.wait_for_load("s", 5);
+    signal(&child, libc::SIGINT);
+    assert_eq!(wait(child).code, Some(130));
+}

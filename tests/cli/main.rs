@@ -1,0 +1,10 @@
+//! The program as its users meet it: command lines, files, streams, signals and exit codes. Nothing here looks inside.
+
+mod gates;
+mod interrupt;
+mod output;
+mod preflight;
+mod secrets;
+mod storage;
+mod support;
+mod verbs;
