@@ -7,4 +7,5 @@ mod preflight;
 mod secrets;
 mod storage;
 mod support;
+mod terminal;
 mod verbs;

@@ -194,6 +194,14 @@ impl Mock {
     }
 }
 
+impl Mock {
+    /// Asks it to end and waits, so that its log is whole.
+    pub(crate) fn stop(mut self) {
+        signal(&self.child, libc::SIGTERM);
+        self.child.wait().expect("the endpoint ends");
+    }
+}
+
 impl Drop for Mock {
     fn drop(&mut self) {
         self.child.kill().ok();
