@@ -9,6 +9,7 @@ pub mod facts;
 pub mod load;
 pub mod mock;
 pub mod progress;
+pub mod report;
 pub mod results;
 pub mod runner;
 pub mod sample;

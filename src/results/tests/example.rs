@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::facts::{ClientFacts, Lag, ReadLag};
 use crate::results::manifest::{Clock, Host, Manifest};
 use crate::results::{Run, RunWriter};
-use crate::sample::{Arrival, Instants, Outcome, Phase, Sample, TokenSource, Tokens};
+use crate::sample::{Arrival, ConnectTimes, Instants, Outcome, Phase, Sample, TokenSource, Tokens};
 use crate::scenario::example::case;
 use crate::scenario::plan::{Case, CaseKey, Comparison, Gate, Load, Plan, Preflight, RequestSpec, Secrets};
 
@@ -103,6 +103,7 @@ pub(crate) fn sample(user: u32, round: u32) -> Sample {
             status: Some(200),
             streamed: true,
             gaps_us: (0..10).map(|gap| 10_000 + gap * user).collect(),
+            connect: ConnectTimes { tcp: us(400), total: us(450 + u64::from(user)), ..ConnectTimes::default() },
             max_gap: us(10_000 + 9 * u64::from(user)),
             events: 12,
             reads: 11,
@@ -131,6 +132,7 @@ pub(crate) fn client_facts(requests: u32) -> ClientFacts {
         runtime_lag: Some(Lag { n: 2000, ..left }),
         cpu_share_max: Some(0.1),
         usable_cpus: Some(2.0),
+        oldest_connection_ms: Some(350.0),
         ..ClientFacts::default()
     }
 }
