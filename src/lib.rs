@@ -5,6 +5,8 @@
 
 pub mod audit;
 pub mod chat;
+pub mod cli;
+pub mod commands;
 pub mod facts;
 pub mod load;
 pub mod mock;

@@ -1,0 +1,77 @@
+//! The end of a run on stdout: its summary, its document, its last line.
+
+use std::io::Write;
+
+use super::out::{self, Out};
+use super::session::{Terms, Voice};
+use super::{Exit, exit};
+use crate::cli::Format;
+use crate::report::{ancestor, json, text, verdict};
+use crate::results::Finished;
+use crate::sample::Sample;
+
+/// Prints what a run came to.
+pub(super) fn print(
+    out: &mut Out,
+    finished: &Finished,
+    landed: &[Sample],
+    ended: Exit,
+    terms: &Terms,
+) -> std::io::Result<()> {
+    let run = &finished.run;
+    if terms.output.format == Format::Json {
+        let mut document = Vec::new();
+        json::render(run, &exit::advice, &mut document)?;
+        let line = if terms.many { compact(&document) } else { String::from_utf8_lossy(&document).into_owned() };
+        out.line(line.trim_end());
+        return Ok(());
+    }
+    let mut page = Vec::new();
+    match terms.voice {
+        Voice::Own if terms.output.quiet => {}
+        Voice::Own => {
+            writeln!(page)?;
+            text::render(run, &exit::advice, out::colour(), &mut page)?;
+        }
+        Voice::Ancestor(_) if landed.is_empty() => {}
+        Voice::Ancestor(_) => ancestor::results(landed, total_s(landed), &mut page)?,
+    }
+    let page = String::from_utf8_lossy(&page);
+    let folder = finished.folder.as_ref().map(|folder| folder.display().to_string());
+    match (&terms.voice, folder) {
+        (Voice::Own, Some(folder)) => {
+            out.text(&page);
+            let exit = if ended == Exit::Passed { String::new() } else { format!(" (exit {})", ended.code()) };
+            out.line(&format!("{}{exit}: {folder}", verdict::headline(run)));
+        }
+        (Voice::Own, None) => {
+            out.text(&page);
+            out.line(&verdict::headline(run));
+        }
+        (Voice::Ancestor(_), folder) => {
+            // The ancestor's last line stays the last one: where the run lies is said beside it.
+            if let Some(folder) = folder.filter(|_| !terms.output.quiet) {
+                super::warn(&format!("results in {folder}"));
+            }
+            let last = if terms.output.quiet { page.trim_end().rsplit('\n').next().unwrap_or_default() } else { &page };
+            out.text(last);
+            if terms.output.quiet && !last.is_empty() {
+                out.line("");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// From the barrier to the last end: the ancestor's "Total time".
+fn total_s(landed: &[Sample]) -> f64 {
+    landed.iter().map(|sample| sample.at.end).max().unwrap_or_default().as_secs_f64()
+}
+
+/// One object a line.
+fn compact(document: &[u8]) -> String {
+    match serde_json::from_slice::<serde_json::Value>(document) {
+        Ok(value) => value.to_string(),
+        Err(_) => String::from_utf8_lossy(document).into_owned(),
+    }
+}

@@ -1,0 +1,127 @@
+//! Which files were meant: files, folders and patterns, in a fixed order.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+/// The scenario files that `typed` names.
+///
+/// A folder stands for its own `*.toml`, sorted, without names that begin with `_`; a pattern for what it matches.
+/// What names nothing is an error, and so are two files of the same stem, since their results would share a folder.
+pub(super) fn scenarios(typed: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in typed {
+        let found = if path.is_dir() {
+            within(path, |name| !name.starts_with('_') && name.ends_with(".toml"))?
+        } else if path.exists() || !is_pattern(path) {
+            vec![path.clone()]
+        } else {
+            matching(path)?
+        };
+        if found.is_empty() {
+            bail!("{}: no scenario there; a scenario is a *.toml file (`lamb-load init` writes one)", path.display());
+        }
+        files.extend(found);
+    }
+    for (index, file) in files.iter().enumerate() {
+        if let Some(twin) = files[..index].iter().find(|other| other.file_stem() == file.file_stem()) {
+            bail!(
+                "{} and {} have the same name: their results would share a folder; rename one or run them apart",
+                twin.display(),
+                file.display()
+            );
+        }
+    }
+    Ok(files)
+}
+
+fn is_pattern(path: &Path) -> bool {
+    path.to_string_lossy().contains(['*', '?', '[', '{'])
+}
+
+/// The files of a folder whose names are wanted, sorted.
+fn within(folder: &Path, wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = fs_err::read_dir(folder)?
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_str().is_some_and(&wanted))
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+/// The files that a pattern matches; folders in a pattern are taken from its longest part without signs.
+fn matching(pattern: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let text = pattern.to_string_lossy();
+    let glob = globset::GlobBuilder::new(&text).literal_separator(true).build();
+    let glob = glob.with_context(|| format!("{text}: not a pattern"))?.compile_matcher();
+    let root: PathBuf = pattern.components().take_while(|part| !is_pattern(part.as_ref())).collect();
+    let deep = pattern.components().count() - root.components().count();
+    let mut files = Vec::new();
+    let start = if root.as_os_str().is_empty() { Path::new(".") } else { &root };
+    walk(start, if text.contains("**") { 16 } else { deep }, &mut files);
+    let plain = |path: PathBuf| path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path);
+    let mut files: Vec<PathBuf> = files.into_iter().map(plain).filter(|path| glob.is_match(path)).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// Every file down to `depth` folders; what cannot be read is passed over.
+fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && depth > 1 => walk(&path, depth - 1, files),
+            Ok(kind) if kind.is_file() => files.push(path),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        folder
+    }
+
+    fn names(folder: &Path, typed: &str) -> Vec<String> {
+        let files = scenarios(&[folder.join(typed)]).unwrap();
+        files.iter().map(|file| file.strip_prefix(folder).unwrap().display().to_string()).collect()
+    }
+
+    #[test]
+    fn a_folder_is_its_own_scenarios_sorted_without_those_that_begin_with_an_underscore() {
+        let folder = folder(&["b.toml", "a.toml", "_base.toml", "notes.md", "deep/c.toml"]);
+        assert_eq!(names(folder.path(), ""), ["a.toml", "b.toml"]);
+    }
+
+    #[test]
+    fn a_pattern_is_what_it_matches() {
+        let folder = folder(&["poem.toml", "poet.toml", "hello.toml", "deep/poem2.toml"]);
+        assert_eq!(names(folder.path(), "poe*.toml"), ["poem.toml", "poet.toml"]);
+        assert_eq!(names(folder.path(), "**/poem*.toml"), ["deep/poem2.toml", "poem.toml"]);
+    }
+
+    #[test]
+    fn two_scenarios_of_one_name_are_refused() {
+        let folder = folder(&["poem.toml", "deep/poem.toml"]);
+        let typed = [folder.path().join("poem.toml"), folder.path().join("deep/poem.toml")];
+        assert!(scenarios(&typed).unwrap_err().to_string().contains("have the same name"));
+    }
+
+    #[test]
+    fn a_pattern_that_matches_nothing_is_an_error() {
+        let folder = folder(&["a.toml"]);
+        assert!(scenarios(&[folder.path().join("x*.toml")]).unwrap_err().to_string().contains("no scenario there"));
+    }
+}

@@ -1,0 +1,305 @@
+//! One run, from plan to files: the runner's events on their way to screen, CSV and answers.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use super::answers::Answers;
+use super::embedded::Embedded;
+use super::out::Out;
+use super::signals::Interruption;
+use super::{Exit, closing, exit, facts, warn, words};
+use crate::audit::host::usable_cores;
+use crate::audit::limits;
+use crate::chat::preflight::Diagnosis;
+use crate::cli::{self, Format};
+use crate::progress::{Look, Progress};
+use crate::report::{self, ancestor};
+use crate::results::{Manifest, Origin, Run, RunWriter};
+use crate::runner::crews::Crews;
+use crate::runner::event::Event;
+use crate::runner::{self, Setup};
+use crate::sample::{Phase, Sample};
+use crate::scenario::Resolved;
+use crate::scenario::plan::{Case, Plan};
+
+/// Users up to which every request has its line.
+const LINES: u64 = 100;
+/// More threads that send gain nothing.
+const MOST_CREWS: usize = 16;
+
+/// In whose words a run is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// This program's.
+    Own,
+    /// The ancestor's, which scripts read.
+    Ancestor(Header),
+}
+
+/// What the ancestor's first block says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) url: String,
+    pub(super) model: String,
+    pub(super) users: u32,
+    pub(super) timeout: Duration,
+}
+
+impl Header {
+    fn block(&self) -> String {
+        let (url, model, users) = (self.url.as_str(), self.model.as_str(), self.users);
+        let header = ancestor::Header { url, model, users, timeout_s: self.timeout.as_secs() };
+        let mut block = Vec::new();
+        // Memory takes whatever is written to it.
+        let _ = header.write(&mut block);
+        String::from_utf8_lossy(&block).into_owned()
+    }
+}
+
+/// What all runs of one command share.
+pub(super) struct Terms {
+    pub(super) voice: Voice,
+    pub(super) output: cli::Output,
+    pub(super) out_dir: PathBuf,
+    pub(super) save: Save,
+    pub(super) fail_fast: bool,
+    /// Whether JSON is one object a line, since there are several scenarios.
+    pub(super) many: bool,
+    pub(super) grace: Duration,
+    pub(super) interruption: Interruption,
+}
+
+/// Whether a run leaves files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Save {
+    /// It does, or it does not begin.
+    Always,
+    /// It does, where it can.
+    IfPossible,
+    /// It does not.
+    Never,
+}
+
+/// Carries out one scenario and leaves its run.
+pub(super) fn carry_out(resolved: Resolved, terms: &Terms) -> anyhow::Result<Exit> {
+    let mut plan = resolved.plan;
+    plan.allow_invalid |= terms.output.allow_invalid;
+    let manifest = facts::manifest(&plan);
+    let embedded = Embedded::start(&mut plan)?;
+    let ends = if embedded.any() { 2 } else { 1 };
+    limits::allow_connections(u64::from(plan.max_connections()), ends)
+        .map_err(|refusal| anyhow!("{refusal}\nhint: {}", refusal.hint()))?;
+    let writer = writer(&plan, manifest, terms)?;
+    let setup = Setup {
+        run_id: writer.id().to_owned(),
+        stop: terms.interruption.stop.clone(),
+        keep_answers: terms.output.responses.is_some(),
+        fail_fast: terms.fail_fast,
+    };
+    let crews = Crews::start(usable_cores().min(MOST_CREWS))?;
+    let mut session = Session::begin(&plan, terms, writer)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        tokio::spawn(terms.interruption.clone().listen(terms.grace, warn));
+        runner::run(&plan, &setup, &crews, |event| session.tell(event)).await
+    });
+    // What was measured until then is kept, whatever happened.
+    session.end(ended, &embedded)
+}
+
+fn writer(plan: &Plan, manifest: Manifest, terms: &Terms) -> anyhow::Result<RunWriter> {
+    if terms.save == Save::Never {
+        return Ok(RunWriter::in_memory(plan, manifest));
+    }
+    match RunWriter::create(&terms.out_dir, plan, manifest.clone()) {
+        Ok(writer) => Ok(writer),
+        Err(error) if terms.save == Save::IfPossible => {
+            warn(&format!("warning: {error}; going on without saving"));
+            Ok(RunWriter::in_memory(plan, manifest))
+        }
+        Err(error) => Err(error).context("nothing was sent; name another folder with --out"),
+    }
+}
+
+/// A run under way.
+struct Session<'a> {
+    terms: &'a Terms,
+    out: Out,
+    progress: Progress,
+    writer: RunWriter,
+    answers: Option<Answers>,
+    /// The load's samples as they landed; the ancestor's block is made of them.
+    landed: Vec<Sample>,
+    /// The latency of the pre-flight under way.
+    preflight: Option<Duration>,
+    /// The case under way: its index in the plan.
+    case: usize,
+    /// Where the rows of the round under way belong.
+    origin: Option<(jiff::Timestamp, Phase, Origin)>,
+}
+
+impl<'a> Session<'a> {
+    fn begin(plan: &Plan, terms: &'a Terms, writer: RunWriter) -> anyhow::Result<Session<'a>> {
+        let answers = terms.output.responses.as_deref().map(Answers::create).transpose()?;
+        let look = match std::io::stderr().is_terminal() {
+            _ if terms.output.quiet => Look::Quiet,
+            true => Look::Bars,
+            false => Look::Plain,
+        };
+        let mut session = Session {
+            terms,
+            out: Out::new(),
+            progress: Progress::new(look),
+            writer,
+            answers,
+            landed: Vec::new(),
+            preflight: None,
+            case: 0,
+            origin: None,
+        };
+        let opening = match &terms.voice {
+            Voice::Own => words::opening(plan),
+            Voice::Ancestor(header) => header.block(),
+        };
+        session.say(&opening);
+        Ok(session)
+    }
+
+    fn tell(&mut self, event: Event<'_>) {
+        self.progress.tell(&event);
+        match event {
+            Event::PreflightEnded { target, model, diagnosis } => {
+                self.writer.update(|manifest| facts::learnt(manifest, diagnosis));
+                self.preflight_ended(&target.name, model, diagnosis);
+            }
+            Event::CaseBegun { number, .. } => self.case = number - 1,
+            Event::RoundBegun { case, round, of, .. } if self.terms.voice == Voice::Own => {
+                self.say(&words::round_begins(case, round, of));
+            }
+            Event::Sampled { case, target, model, start, sample } => {
+                self.sampled(case, &target.name, model, start, sample);
+            }
+            Event::RoundEnded { round, facts, .. } => self.writer.client_facts(self.case, round, facts.clone()),
+            _ => {}
+        }
+        for trouble in self.writer.trouble() {
+            self.progress.above(|| warn(&format!("warning: {trouble}")));
+        }
+    }
+
+    fn preflight_ended(&mut self, target: &str, model: &str, diagnosis: &Diagnosis) {
+        let text = words::preflight(target, model, diagnosis, self.preflight.take());
+        match (&self.terms.voice, &diagnosis.problem) {
+            // What is wrong is said even to those who asked for silence.
+            (_, Some(_)) if self.is_silent() => warn(text.trim_end()),
+            (Voice::Own, _) => self.say(&text),
+            (Voice::Ancestor(_), Some(_)) => {
+                self.progress.above(|| warn(text.trim_end()));
+                if let Some(sample) = self.landed.pop() {
+                    self.say(&format!("{}\n", ancestor::preflight(&sample)));
+                }
+            }
+            (Voice::Ancestor(_), None) => {
+                if let Some(sample) = self.landed.pop() {
+                    self.say(&format!("{}\n", ancestor::preflight(&sample)));
+                }
+            }
+        }
+        self.landed.clear();
+    }
+
+    fn sampled(&mut self, case: Option<&Case>, target: &str, model: &str, start: jiff::Timestamp, sample: Sample) {
+        if case.is_none() {
+            self.preflight = sample.latency();
+        }
+        self.line(case.map_or(0, |case| case.load.requests()), &sample);
+        if let Some(answers) = &mut self.answers {
+            answers.keep(target, model, case.map(|case| case.key.to_string()), &sample);
+        }
+        if let Voice::Ancestor(_) = self.terms.voice {
+            self.landed.push(sample.clone());
+        }
+        let origin = self.origin(case.is_some(), target, model, start, &sample);
+        self.writer.row(&origin, sample);
+    }
+
+    /// Where the row of a sample belongs; looked up once a round.
+    fn origin(&mut self, in_case: bool, target: &str, model: &str, start: jiff::Timestamp, sample: &Sample) -> Origin {
+        if let Some((known, phase, origin)) = &self.origin
+            && (*known, *phase) == (start, sample.phase)
+        {
+            return origin.clone();
+        }
+        let origin = match sample.phase {
+            _ if !in_case => self.writer.preflight(target, model, start),
+            Phase::Load => self.writer.round(self.case, sample.round, start),
+            _ => self.writer.warmup(self.case, start),
+        };
+        self.origin = Some((start, sample.phase, origin.clone()));
+        origin
+    }
+
+    /// The line of a request, where it has one.
+    fn line(&mut self, users: u64, sample: &Sample) {
+        let line = match self.terms.voice {
+            Voice::Ancestor(_) => format!("{}\n", ancestor::line(sample)),
+            Voice::Own if self.terms.output.verbose || users <= LINES || !sample.outcome.is_ok() => {
+                words::request(sample)
+            }
+            Voice::Own => return,
+        };
+        // Pre-flight has a line of its own.
+        if sample.phase != Phase::Preflight || self.terms.voice != Voice::Own {
+            self.say(&line);
+        }
+    }
+
+    fn is_silent(&self) -> bool {
+        self.terms.output.quiet || self.terms.output.format == Format::Json
+    }
+
+    /// Prints text above the bars, unless it was asked for silence.
+    fn say(&mut self, text: &str) {
+        if self.is_silent() || text.is_empty() {
+            return;
+        }
+        let out = &mut self.out;
+        self.progress.above(|| out.text(text));
+    }
+
+    fn end(self, ended: Result<runner::Ended, runner::RunError>, embedded: &Embedded) -> anyhow::Result<Exit> {
+        let Session { terms, mut out, progress, writer, answers, landed, .. } = self;
+        drop(progress);
+        let interrupted = terms.interruption.exit();
+        if interrupted.is_some() {
+            writer.update(|manifest| manifest.ended_early = Some("it was interrupted".to_owned()));
+        }
+        if let Err(error) = &ended {
+            writer.update(|manifest| manifest.ended_early = Some(error.to_string()));
+        }
+        let answers = answers.map_or(Ok(()), Answers::finish);
+        let judge = |run: &Run, trouble: &[String]| {
+            let refused = (!trouble.is_empty() || answers.is_err() || ended.is_err()).then_some(Exit::Refused);
+            exit::of(run).max(refused.unwrap_or(Exit::Passed)).max(interrupted.unwrap_or(Exit::Passed))
+        };
+        let finished = writer.finish(
+            jiff::Timestamp::now(),
+            |run| report::files(run, &exit::advice),
+            |run, trouble| i32::from(judge(run, trouble).code()),
+        );
+        let verdict = judge(&finished.run, &finished.trouble);
+        for trouble in &finished.trouble {
+            warn(&format!("error: {trouble}"));
+        }
+        for excuse in embedded.excuses() {
+            warn(&format!("note: {excuse}"));
+        }
+        ended?;
+        closing::print(&mut out, &finished, &landed, verdict, terms)?;
+        answers?;
+        Ok(verdict)
+    }
+}
