@@ -89,12 +89,14 @@ fn one(
     };
     match read {
         Ok(said) => {
-            desk.files.push(path);
-            let name_again = typed_name.clone();
+            // As the file system has it and with its name, so that it is found and called the same from anywhere.
+            let path = path.canonicalize().unwrap_or(path);
+            let (shown, named) = (path.display().to_string(), Some(name.clone()));
             let entry = match entry {
-                PromptEntry::Jsonl { .. } => PromptEntry::Jsonl { jsonl: absolute, name: name_again },
-                _ => PromptEntry::File { file: absolute, name: name_again },
+                PromptEntry::Jsonl { .. } => PromptEntry::Jsonl { jsonl: shown, name: named },
+                _ => PromptEntry::File { file: shown, name: named },
             };
+            desk.files.push(path);
             Some((name, said, entry))
         }
         Err(faults) => {

@@ -250,3 +250,53 @@ impl<'de> MapAccess<'de> for &mut Entries<'_> {
         seed.deserialize(NodeDeserializer { node }).map_err(|error| error.under(Step::Key(key.clone())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::super::tree;
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Shape {
+        name: Option<String>,
+        sizes: Option<Vec<u32>>,
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Inner {
+        must: bool,
+    }
+
+    fn faults(text: &str) -> (Option<Shape>, Vec<String>) {
+        let parsed = tree::parse(text, 0);
+        let mut faults = Vec::new();
+        let shape = decode(&parsed.root, &mut faults);
+        (shape, faults.iter().map(|fault| format!("{:?} {:?}", fault.steps, fault.what)).collect())
+    }
+
+    #[test]
+    fn every_fault_is_told_and_what_is_sound_is_kept() {
+        let (shape, said) = faults("name = 1\nsizes = [1, \"x\", 3, -1]\nnmae = 2\n");
+        assert_eq!(shape, Some(Shape { sizes: Some(vec![1, 3]), ..Shape::default() }));
+        assert_eq!(
+            said,
+            [
+                r#"[Key("name")] Type { expected: "a string", found: "an integer" }"#,
+                r#"[Key("sizes"), Index(1)] Type { expected: "u32", found: "a string" }"#,
+                r#"[Key("sizes"), Index(3)] Type { expected: "u32", found: "an integer" }"#,
+                r#"[Key("nmae")] UnknownKey(["name", "sizes", "inner"])"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_missing_only_because_it_was_wrong_is_told_once() {
+        assert_eq!(faults("[inner]\n").1, [r#"[Key("inner")] Missing("must")"#]);
+        let expected = r#"[Key("inner"), Key("must")] Type { expected: "true or false", found: "an integer" }"#;
+        assert_eq!(faults("inner = { must = 3 }\n").1, [expected]);
+    }
+}

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::environment::Lookup;
-use super::problem::{Excerpt, Place, Problem, Problems, Range2};
-use super::source::{Origin, SourceId, Sources, Spot, printable};
+use super::problem::{Excerpt, Place, Problem, Problems, Range2, printable};
+use super::source::{Origin, SourceId, Sources, Spot};
 
 /// The state of one resolution.
 pub(super) struct Desk<'a> {

@@ -13,7 +13,7 @@ use super::desk::Desk;
 use super::problem::choose;
 use super::prompts::read_bounded;
 use super::secrets;
-use super::source::{Origin, SourceId, Spot, printable};
+use super::source::{Origin, SourceId, Spot};
 use super::tree::{self, Node, Value};
 
 /// The largest scenario file, in bytes.
@@ -133,7 +133,7 @@ fn extended(
     let shown = path.display().to_string();
     let own = canonical(&path);
     if chain.contains(&own) {
-        let message = format!("{} extends itself through this", printable(&chain[0].file_name()?.to_string_lossy()));
+        let message = format!("{} extends itself through this", chain[0].file_name()?.to_string_lossy());
         desk.wrong(&node.spot, message, "remove it: a chain of files has an end");
         return None;
     }

@@ -22,7 +22,6 @@ pub mod schema;
 pub mod secrets;
 pub mod units;
 pub mod url;
-pub mod written;
 
 mod addresses;
 mod axes;
@@ -38,12 +37,12 @@ mod sections;
 mod source;
 mod targets;
 mod tree;
+mod written;
 
 pub use environment::Lookup;
 pub use file::ScenarioFile;
 pub use problem::{Problem, Problems};
 pub use schema::schema;
-pub use written::relocate;
 
 /// What the command line says over the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -80,6 +80,11 @@ impl Excerpt {
     }
 }
 
+/// Text that a terminal prints and does not obey.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 fn floor(text: &str, mut at: usize) -> usize {
     while !text.is_char_boundary(at) {
         at -= 1;
@@ -149,6 +154,12 @@ impl Problems {
         self.0.sort_by(|a, b| a.place.cmp(&b.place));
         self.0.dedup_by(|a, b| a.place.is_some() && a.place == b.place && a.key == b.key && a.message == b.message);
         self.0.truncate(MOST_PROBLEMS);
+        for problem in &mut self.0 {
+            // Words of the file stand in these; a terminal shall print and not obey them.
+            problem.key = printable(&problem.key);
+            problem.message = printable(&problem.message);
+            problem.hint = problem.hint.as_deref().map(printable);
+        }
         self
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexSet;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
@@ -15,6 +16,7 @@ use super::layers::{self, Layers};
 use super::matrix::{ALL_PROMPTS, Point};
 use super::plan::{Case, Load, Order, Plan, Prompt, Secrets, Target};
 use super::problem::nearest;
+use super::sections::Sections;
 use super::targets::{self, Work};
 use super::tree::Node;
 use super::units::Count;
@@ -89,44 +91,64 @@ fn resolve(mut desk: Desk<'_>, layers: Layers, named: Named<'_>, overrides: &Ove
     keys::report(&mut desk, &layers.root, faults);
     let Some(file) = decoded else { return Err(desk.clear().problems) };
     let typed = Typed { file, layers };
+    let Some(parts) = parts(&mut desk, &typed, overrides) else { return Err(desk.clear().problems) };
+    let origins = origin::origins(&parts.kept, typed.root(), &desk);
+    let plan = plan(&typed, named, parts);
+    let cleared = desk.clear();
+    let mut files: Vec<_> = cleared.sources.files().map(Into::into).collect();
+    files.extend(cleared.files);
+    let environment = cleared.environment.into_iter().collect();
+    Ok(Resolved { plan, advice: cleared.advice, environment, files, origins })
+}
+
+/// The parts of a plan.
+struct Parts {
+    prompts: Vec<Prompt>,
+    points: Vec<Point>,
+    targets: Vec<Target>,
+    sections: Sections,
+    secrets: Vec<SecretString>,
+    /// The scenario as it is written down.
+    kept: ScenarioFile,
+}
+
+/// Every part, looked at even where another is wrong, so that all problems are told; `None` if there was any.
+fn parts(desk: &mut Desk<'_>, typed: &Typed, overrides: &Overrides) -> Option<Parts> {
     let mut secrets = Vec::new();
     let mut kept = ScenarioFile::default();
-    let prompts = axes::prompts(&mut desk, &typed, &mut kept);
-    let axes = axes::axes(&mut desk, &typed, overrides, &prompts);
-    let points = axes.as_ref().and_then(|axes| axes::points(&mut desk, &typed, overrides, axes));
-    let places = places(&mut desk, &typed, overrides, points.as_deref(), &mut secrets, &mut kept);
-    let sections = sections::resolve(&mut desk, &typed, &mut kept);
-    if let (Some(points), true) = (&points, desk.is_clean()) {
-        advice::give(&mut desk, &typed, &sections, points, &places, &prompts);
+    let prompts = axes::prompts(desk, typed, &mut kept);
+    let axes = axes::axes(desk, typed, overrides, &prompts);
+    let points = axes.as_ref().and_then(|axes| axes::points(desk, typed, overrides, axes));
+    let targets = places(desk, typed, overrides, points.as_deref(), &mut secrets, &mut kept);
+    let sections = sections::resolve(desk, typed, &mut kept);
+    let (axes, points) = (axes?, points?);
+    if !desk.is_clean() {
+        return None;
     }
-    let (Some(axes), Some(points), true) = (axes, points, desk.is_clean()) else {
-        return Err(desk.clear().problems);
-    };
-    let seed = typed.file.seed.map_or_else(draw_seed, |seed| seed.0);
-    kept.seed = Some(Count(seed));
+    advice::give(desk, typed, &sections, &points, &targets, &prompts);
+    kept.seed = Some(typed.file.seed.unwrap_or_else(draw_seed));
     kept.description = typed.file.description.clone();
     kept.notes = typed.file.notes.clone();
-    let mut tags = typed.file.tags.clone().unwrap_or_default();
+    let mut tags: IndexSet<String> = typed.file.tags.iter().flatten().cloned().collect();
     tags.extend(overrides.tags.iter().cloned());
-    let mut seen = std::collections::BTreeSet::new();
-    tags.retain(|tag| seen.insert(tag.clone()));
-    kept.tags = (!tags.is_empty()).then(|| tags.clone());
+    kept.tags = (!tags.is_empty()).then(|| tags.into_iter().collect());
     written::matrix(&mut kept, &typed.file, &axes, &points);
+    Some(Parts { prompts, points, targets, sections, secrets, kept })
+}
+
+fn plan(typed: &Typed, named: Named<'_>, parts: Parts) -> Plan {
+    let Parts { prompts, points, targets, sections, secrets, kept } = parts;
+    let targets: Vec<Arc<Target>> = targets.into_iter().map(Arc::new).collect();
     let toml = written::to_toml(&kept);
-    let origins = origin::origins(&kept, typed.root(), &desk);
-    let targets: Vec<Arc<Target>> = places
-        .into_iter()
-        .filter(|target| points.iter().any(|point| point.target == target.name))
-        .map(Arc::new)
-        .collect();
+    // What flags built is hashed as it is written down: its text holds the key.
     let hashed = if named.path.is_some() { typed.layers.text.as_str() } else { toml.as_str() };
-    let plan = Plan {
+    Plan {
         name: named.name,
-        description: typed.file.description.clone(),
-        notes: typed.file.notes.clone(),
-        tags,
-        seed,
-        cases: cases(&points, &targets, &prompts, &typed, &sections),
+        description: kept.description,
+        notes: kept.notes,
+        tags: kept.tags.unwrap_or_default(),
+        seed: kept.seed.map_or(0, |seed| seed.0),
+        cases: cases(&points, &targets, &prompts, typed, &sections),
         targets,
         repeat: count(typed.file.repeat, 1),
         pause: typed.file.pause.map_or(Duration::ZERO, |pause| pause.0),
@@ -139,17 +161,12 @@ fn resolve(mut desk: Desk<'_>, layers: Layers, named: Named<'_>, overrides: &Ove
         prompts_hash: prompts::hash(&prompts),
         source: named.path.map(Path::to_owned),
         secrets: Secrets(secrets),
-    };
-    let cleared = desk.clear();
-    let mut files: Vec<_> = cleared.sources.files().map(Into::into).collect();
-    files.extend(cleared.files);
-    let environment = cleared.environment.into_iter().collect();
-    Ok(Resolved { plan, advice: cleared.advice, environment, files, origins })
+    }
 }
 
 /// 53 bits, so that a reader of JSON with doubles reads the same seed.
-fn draw_seed() -> u64 {
-    rand::random::<u64>() >> 11
+fn draw_seed() -> Count<0, { i64::MAX as u64 }> {
+    Count(rand::random::<u64>() >> 11)
 }
 
 pub(super) fn count<const MIN: u64, const MAX: u64>(given: Option<Count<MIN, MAX>>, default: u32) -> u32 {
@@ -202,7 +219,7 @@ fn cases(
     targets: &[Arc<Target>],
     prompts: &[Prompt],
     typed: &Typed,
-    sections: &sections::Sections,
+    sections: &Sections,
 ) -> Vec<Arc<Case>> {
     let all: Arc<[Prompt]> = prompts.into();
     let order = match typed.file.order {

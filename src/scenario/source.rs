@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::problem::{Excerpt, Place};
+use super::problem::{Excerpt, Place, printable};
 use super::secrets;
 
 /// Which source, in the order read.
@@ -82,9 +82,4 @@ impl Sources {
     pub(super) fn files(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter(|source| source.origin == Origin::File).map(|source| source.name.as_str())
     }
-}
-
-/// A name that a terminal prints and does not obey.
-pub(super) fn printable(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -211,6 +211,7 @@ fn ca_file(work: &mut Work<'_, '_>, typed: &str) -> Option<PathBuf> {
     let path = work.desk.path(&spot, typed);
     match read_bounded(&path, 1 << 20) {
         Ok(text) if text.contains("-----BEGIN CERTIFICATE-----") => {
+            let path = path.canonicalize().unwrap_or(path);
             work.desk.files.push(path.clone());
             Some(path)
         }
