@@ -8,7 +8,7 @@ use crate::scenario::describe::{describe, describe_origins};
 
 /// Reads, and prints what would be done.
 pub(super) fn check(args: Check) -> anyhow::Result<Exit> {
-    let Some(resolved) = plans::resolve(&args.scenarios, &plans::overrides(&args.overrides, &[]))? else {
+    let Some(resolved) = plans::resolve(&args.scenarios, &plans::overrides(&args.overrides, &[], false))? else {
         return Ok(Exit::Refused);
     };
     show(&resolved, args.origin);

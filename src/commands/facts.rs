@@ -33,13 +33,16 @@ fn command_line(args: impl Iterator<Item = String>) -> Vec<String> {
         if std::mem::replace(&mut secret_next, false) {
             return "***".to_owned();
         }
-        match arg.split_once('=') {
-            Some(("--api-key", _)) => "--api-key=***".to_owned(),
-            _ if arg == "--api-key" => {
-                secret_next = true;
-                arg
+        if arg == "--api-key" {
+            secret_next = true;
+            return arg;
+        }
+        let typed = arg.strip_prefix("--set=").unwrap_or(&arg);
+        match typed.split_once('=') {
+            Some((path, _)) if path == "--api-key" || is_secret_path(path.trim()) => {
+                let kept = arg.len() - typed.len() + path.len();
+                format!("{}=***", &arg[..kept])
             }
-            Some((path, _)) if is_secret_path(path) => format!("{path}=***"),
             _ => arg,
         }
     };
@@ -48,7 +51,6 @@ fn command_line(args: impl Iterator<Item = String>) -> Vec<String> {
 
 /// Whether `--set`'s path leads to a value that may be secret.
 fn is_secret_path(path: &str) -> bool {
-    let path = path.strip_prefix("--set=").unwrap_or(path).trim();
     path.starts_with("targets.")
         && (path.ends_with(".api_key")
             || path.ends_with(".proxy")

@@ -6,11 +6,17 @@ use super::{paths, warn};
 use crate::cli;
 use crate::scenario::{self, Overrides, Problems, Resolved};
 
+/// What `--allow-invalid` means in a scenario.
+pub(super) const ALLOW_INVALID: &str = "expect.validity=\"any\"";
+
 /// What the flags say over the files.
-pub(super) fn overrides(flags: &cli::Overrides, tags: &[String]) -> Overrides {
+pub(super) fn overrides(flags: &cli::Overrides, tags: &[String], allow_invalid: bool) -> Overrides {
     let mut set = flags.set.clone();
     if flags.stream {
         set.push("request.stream=true".to_owned());
+    }
+    if allow_invalid {
+        set.push(ALLOW_INVALID.to_owned());
     }
     Overrides {
         set,

@@ -14,7 +14,7 @@ pub(super) const RESULTS: &str = "results";
 
 /// Resolves all scenarios, then carries them out.
 pub(super) fn run(args: Run) -> anyhow::Result<Exit> {
-    let overrides = plans::overrides(&args.overrides, &args.output.tag);
+    let overrides = plans::overrides(&args.overrides, &args.output.tag, args.output.allow_invalid);
     let Some(resolved) = plans::resolve(&args.scenarios, &overrides)? else { return Ok(Exit::Refused) };
     if args.output.print_scenario {
         return Ok(print(&resolved));
@@ -38,7 +38,10 @@ pub(super) fn run(args: Run) -> anyhow::Result<Exit> {
 /// Makes a scenario of the flags and carries it out.
 pub(super) fn burst(args: Burst) -> anyhow::Result<Exit> {
     let file = burst::scenario(&args)?;
-    let overrides = Overrides { set: args.set.clone(), tags: args.output.tag.clone(), ..Overrides::default() };
+    let mut overrides = Overrides { set: args.set.clone(), tags: args.output.tag.clone(), ..Overrides::default() };
+    if args.output.allow_invalid {
+        overrides.set.push(plans::ALLOW_INVALID.to_owned());
+    }
     let resolved = match scenario::resolve_file(&file, burst::NAME, &overrides, &plans::environment) {
         Ok(resolved) => resolved,
         Err(problems) => {

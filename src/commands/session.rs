@@ -86,7 +86,6 @@ pub(super) enum Save {
 /// Carries out one scenario and leaves its run.
 pub(super) fn carry_out(resolved: Resolved, terms: &Terms) -> anyhow::Result<Exit> {
     let mut plan = resolved.plan;
-    plan.allow_invalid |= terms.output.allow_invalid;
     let manifest = facts::manifest(&plan);
     let embedded = Embedded::start(&mut plan)?;
     let ends = if embedded.any() { 2 } else { 1 };
