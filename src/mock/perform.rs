@@ -1,7 +1,6 @@
 //! Performs a script on a socket: each act at its instant, each write stamped.
 
 use std::io::Write;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::SemaphorePermit;
@@ -11,32 +10,23 @@ use super::gzip::Gzip;
 use super::house::House;
 use super::kinds;
 use super::log::Entry;
-use super::script::{Act, End, Framing, Grain, Manner, Moment, Script};
+use super::outlet::{Left, Outlet};
+use super::script::{Act, End, Framing, Grain, Moment, Script};
+use super::socket;
 use super::voice::Place;
-use super::{clock, socket};
-
-/// The connection failed under a write: the client has left.
-pub(super) struct Left;
 
 /// A script on its way to a socket.
 pub(super) struct Performance<'a> {
     house: &'a House,
-    stream: &'a TcpStream,
-    entry: &'a mut Entry,
     script: &'a Script,
     draw: Draw,
     slot: Option<SemaphorePermit<'a>>,
-    manner: Manner,
     /// The beginning of the service.
     start: u64,
-    /// When what waits in `out` is due; 0 if at no instant in particular.
-    due: u64,
     /// When the next token is due, or, all being spoken, the end.
     next_token: u64,
     spoken: u32,
-    /// Bytes for the next write, and events among them.
-    out: Vec<u8>,
-    events: u32,
+    outlet: Outlet<'a>,
     /// Bytes of the body that are not framed yet.
     scratch: Vec<u8>,
     gzip: Option<Gzip>,
@@ -52,26 +42,18 @@ impl<'a> Performance<'a> {
         (draw, slot, start): (Draw, Option<SemaphorePermit<'a>>, u64),
     ) -> Performance<'a> {
         let start = start + house.scaled(script.delay);
-        let next_token = start + draw.first_token;
         let due = if script.served { start } else { 0 };
-        let (out, scratch) = (Vec::with_capacity(1_024), Vec::with_capacity(512));
-        let (manner, gzip) = (script.manner, script.gzip.then(Gzip::new));
         Performance {
             house,
-            stream,
-            entry,
             script,
-            draw,
             slot,
-            manner,
             start,
-            due,
-            next_token,
+            next_token: start + draw.first_token,
+            draw,
             spoken: 0,
-            out,
-            events: 0,
-            scratch,
-            gzip,
+            outlet: Outlet::new(house, stream, entry, (script.manner, due)),
+            scratch: Vec::with_capacity(512),
+            gzip: script.gzip.then(Gzip::new),
         }
     }
 
@@ -81,7 +63,7 @@ impl<'a> Performance<'a> {
         for act in &script.acts {
             self.act(act).await?;
         }
-        self.flush().await
+        self.outlet.flush().await
     }
 
     async fn act(&mut self, act: &Act) -> Result<(), Left> {
@@ -102,25 +84,21 @@ impl<'a> Performance<'a> {
             Act::Event(data) => self.event(|_, out| out.extend_from_slice(data.as_bytes())),
             Act::Body(bytes) => self.body(bytes),
             Act::LastChunk => self.last_chunk(),
-            Act::Wire(bytes) => self.out.extend_from_slice(bytes),
-            Act::Endless(bytes, total) => self.endless(bytes, *total).await?,
-            Act::Say(manner) => {
-                self.flush().await?;
-                self.manner = *manner;
-            }
+            Act::Wire(bytes) => self.outlet.waiting.extend_from_slice(bytes),
+            Act::Endless(bytes, total) => self.outlet.endless(bytes, *total).await?,
+            Act::Say(manner) => self.outlet.turn(*manner).await?,
             Act::Leave => {
-                self.flush().await?;
+                self.outlet.flush().await?;
+                self.outlet.unpaced();
                 self.slot = None;
-                self.due = 0;
             }
             Act::Hold(time) => {
-                self.flush().await?;
-                self.hold(*time).await?;
+                self.outlet.flush().await?;
+                self.outlet.hold(*time).await?;
             }
             Act::Stall => {
-                self.flush().await?;
-                socket::gone(self.stream).await;
-                return Err(Left);
+                self.outlet.flush().await?;
+                return Err(self.outlet.stall().await);
             }
         }
         Ok(())
@@ -133,21 +111,9 @@ impl<'a> Performance<'a> {
                 self.start + head_after.min(self.draw.first_token)
             }
             Moment::End => self.next_token + self.draw.gaps(self.script.voice.tokens - self.spoken),
-            Moment::After(time) => self.due.max(self.start) + self.house.scaled(time),
+            Moment::After(time) => self.outlet.due().max(self.start) + self.house.scaled(time),
         };
-        self.until(due).await
-    }
-
-    /// Sends what there is, then waits for the instant of what comes next.
-    async fn until(&mut self, due: u64) -> Result<(), Left> {
-        match self.manner {
-            Manner::AtTheEnd => {}
-            Manner::Together(events) if self.events < events => {}
-            _ => self.flush().await?,
-        }
-        self.due = due;
-        self.house.pacer.until(due).await;
-        Ok(())
+        self.outlet.until(due).await
     }
 
     async fn tokens(&mut self, range: std::ops::Range<u32>) -> Result<(), Left> {
@@ -164,7 +130,7 @@ impl<'a> Performance<'a> {
             if !whole_chunk {
                 continue;
             }
-            self.until(due).await?;
+            self.outlet.until(due).await?;
             for choice in 0..choices {
                 match grain {
                     Grain::Tokens(_) => {
@@ -173,7 +139,7 @@ impl<'a> Performance<'a> {
                     Grain::Letters => self.letters(choice, token),
                 }
             }
-            self.entry.record.tokens += token + 1 - first;
+            self.outlet.entry.record.tokens += token + 1 - first;
             first = token + 1;
         }
         Ok(())
@@ -190,8 +156,8 @@ impl<'a> Performance<'a> {
     }
 
     fn head(&mut self, length: Option<usize>) {
-        let (head, out) = (&self.script.head, &mut self.out);
-        self.entry.record.status = Some(head.status);
+        let (head, out) = (&self.script.head, &mut self.outlet.waiting);
+        self.outlet.entry.record.status = Some(head.status);
         let _ = write!(out, "{} {} {}\r\n", head.version, head.status, kinds::reason(head.status));
         out.extend_from_slice(&head.lines);
         if !head.content_type.is_empty() {
@@ -220,7 +186,7 @@ impl<'a> Performance<'a> {
             None => {
                 let mut body = Vec::with_capacity(512 + self.script.voice.tokens as usize * 8);
                 self.script.voice.message(&mut body);
-                self.entry.record.tokens = self.script.voice.tokens;
+                self.outlet.entry.record.tokens = self.script.voice.tokens;
                 body
             }
         };
@@ -247,7 +213,7 @@ impl<'a> Performance<'a> {
             let _ = write!(out, ": ping{0}{0}", dialect.eol);
         }
         if dialect.other_fields {
-            let _ = write!(out, "id: {1}{0}event: message{0}retry: 3000{0}", dialect.eol, self.events);
+            let _ = write!(out, "id: {1}{0}event: message{0}retry: 3000{0}", dialect.eol, self.outlet.events);
         }
         out.extend_from_slice(data);
         let start = out.len();
@@ -260,7 +226,7 @@ impl<'a> Performance<'a> {
             out.splice(break_at..break_at, line);
         }
         let _ = write!(out, "{0}{0}", dialect.eol);
-        self.events += 1;
+        self.outlet.events += 1;
         self.frame();
     }
 
@@ -278,11 +244,11 @@ impl<'a> Performance<'a> {
             return;
         }
         if self.script.framing == Framing::Chunked {
-            let _ = write!(self.out, "{:x}\r\n", self.scratch.len());
-            self.out.extend_from_slice(&self.scratch);
-            self.out.extend_from_slice(b"\r\n");
+            let _ = write!(self.outlet.waiting, "{:x}\r\n", self.scratch.len());
+            self.outlet.waiting.extend_from_slice(&self.scratch);
+            self.outlet.waiting.extend_from_slice(b"\r\n");
         } else {
-            self.out.extend_from_slice(&self.scratch);
+            self.outlet.waiting.extend_from_slice(&self.scratch);
         }
         self.scratch.clear();
     }
@@ -293,65 +259,8 @@ impl<'a> Performance<'a> {
             self.frame();
         }
         if self.script.framing == Framing::Chunked {
-            self.out.extend_from_slice(b"0\r\n\r\n");
+            self.outlet.waiting.extend_from_slice(b"0\r\n\r\n");
         }
-    }
-
-    async fn endless(&mut self, bytes: &[u8], total: u64) -> Result<(), Left> {
-        self.flush().await?;
-        let block = bytes.repeat(1.max(65_536 / bytes.len().max(1)));
-        let mut left = total;
-        while left > 0 {
-            let part = &block[..block.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
-            self.write(part).await?;
-            left -= part.len() as u64;
-            tokio::task::yield_now().await;
-        }
-        Ok(())
-    }
-
-    async fn hold(&mut self, time: Duration) -> Result<(), Left> {
-        tokio::select! {
-            // In this order, so that a pause of no time goes on even when the client has closed its side.
-            biased;
-            () = self.house.pacer.until(clock::now() + self.house.scaled(time)) => Ok(()),
-            () = socket::gone(self.stream) => Err(Left),
-        }
-    }
-
-    async fn flush(&mut self) -> Result<(), Left> {
-        if self.out.is_empty() {
-            return Ok(());
-        }
-        let mut out = std::mem::take(&mut self.out);
-        match self.manner {
-            Manner::ByteByByte => {
-                for byte in &out {
-                    self.write(std::slice::from_ref(byte)).await?;
-                }
-            }
-            Manner::Slowly(pause) => {
-                for byte in &out {
-                    self.write(std::slice::from_ref(byte)).await?;
-                    self.hold(pause).await?;
-                }
-            }
-            Manner::AsItComes | Manner::Together(_) | Manner::AtTheEnd => self.write(&out).await?,
-        }
-        out.clear();
-        self.out = out;
-        self.events = 0;
-        Ok(())
-    }
-
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), Left> {
-        let begun = clock::now();
-        if self.due > 0 {
-            self.house.lateness.add(begun.saturating_sub(self.due));
-        }
-        socket::send(self.stream, bytes).await.map_err(|_| Left)?;
-        self.entry.write(self.due, begun, clock::now(), bytes.len());
-        Ok(())
     }
 }
 

@@ -15,6 +15,9 @@ use super::settings::Kind;
 /// A model called so shows the fault of that name, always.
 const FAULT_MODEL: &str = "fault.";
 
+/// Tokens of all choices together: an answer is written into memory before it is sent.
+const MOST_TOKENS: u64 = 1_000_000;
+
 /// A script, the draws that it is performed with, and what it changes about its connection.
 pub(super) struct Answer {
     pub(super) script: Script,
@@ -68,6 +71,9 @@ fn completion(house: &House, request: &Request, record: &mut Record) -> Result<A
     record.stream = ask.stream;
     record.marker.clone_from(&ask.marker);
     let draw = Draw::new(&house.settings, serial);
+    if u64::from(draw.tokens) * u64::from(ask.n) > MOST_TOKENS {
+        return Err(kind.error(400, "invalid_request_error", None, "n times the tokens of an answer is too much"));
+    }
     let fault = fault(house, &ask.model, draw.fault)?;
     let scene = Scene {
         kind,

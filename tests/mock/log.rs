@@ -199,8 +199,9 @@ fn lateness_counts_every_paced_write() {
     let logged = Logged::new(json!({ "first_token": "0s", "per_token": "0s", "tokens": 5 }));
     once(logged.endpoint.addr(), &ask("m", json!({ "stream": true })));
     once(logged.endpoint.addr(), &get("/v1/models"));
+    once(logged.endpoint.addr(), &ask("fault.split_bytes", json!({})));
     let lateness = logged.endpoint.stop().expect("a whole log");
-    // Head and role, five tokens, and the end; the list of models has no instant to keep.
-    assert_eq!(lateness.writes, 7);
+    // Head and role, five tokens, and the end; of an answer byte by byte the first; the list of models has no instant to keep.
+    assert_eq!(lateness.writes, 8);
     assert!(lateness.p50 <= lateness.p99 && lateness.p99 <= lateness.max);
 }
