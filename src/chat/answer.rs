@@ -244,7 +244,7 @@ fn keep_last(place: &mut Option<Box<str>>, text: &str) {
 /// The error that a document is or carries.
 fn payload(document: &Document<'_>) -> Option<String> {
     let choice = document.choice.as_ref();
-    let error = document.error.as_ref().or(choice.and_then(|choice| choice.error.as_ref()));
+    let error = document.error.as_deref().or(choice.and_then(|choice| choice.error.as_deref()));
     if let Some(error) = error {
         return Some(describe(error));
     }
@@ -254,7 +254,7 @@ fn payload(document: &Document<'_>) -> Option<String> {
     if document.has_choices {
         return None;
     }
-    document.complaint.as_ref().map(describe).or(document.is_error.then(|| "an error without a message".to_owned()))
+    document.complaint.as_deref().map(describe).or(document.is_error.then(|| "an error without a message".to_owned()))
 }
 
 /// The sentence of a text or JSON that complains: of an error body, or of an `event: error`.

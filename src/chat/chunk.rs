@@ -23,9 +23,9 @@ pub(super) struct Document<'a> {
     /// llama.cpp's own word on what its prompt cache served, told also where `usage` is silent.
     pub(super) cached: Number,
     /// The value of `error`, unless it says nothing.
-    pub(super) error: Option<Value>,
+    pub(super) error: Option<Box<Value>>,
     /// `detail` or `message`: an error where there are no choices.
-    pub(super) complaint: Option<Value>,
+    pub(super) complaint: Option<Box<Value>>,
     /// It calls itself an error: `"object": "error"`.
     pub(super) is_error: bool,
 }
@@ -38,7 +38,7 @@ pub(super) struct Choice<'a> {
     pub(super) message: Message<'a>,
     pub(super) finish_reason: Text<'a>,
     /// Some gateways put a failure of the model here.
-    pub(super) error: Option<Value>,
+    pub(super) error: Option<Box<Value>>,
 }
 
 /// Token counts as the server gives them: any of them may be missing or not positive.

@@ -14,9 +14,10 @@ use tokio::time::Instant;
 
 use super::alarm::Alarm;
 use super::answer::Answer;
+use super::coding::Coding;
 use super::outcome::Stop;
 use super::reading::{DOCUMENT_LIMIT, Declared, Read, Reading, STREAM_LIMIT};
-use crate::wire::{ConnectError, Connection, Response, Stamps, WireError};
+use crate::wire::{ConnectError, Connection, Piece, Response, Stamps, WireError};
 
 /// The most of an error's body that is read, and how long that may take.
 const ERROR_BODY_LIMIT: usize = 64 << 10;
@@ -43,6 +44,8 @@ pub(super) struct Seen {
     pub(super) reading: Reading,
     /// The body ended by its framing, or nothing more could matter.
     pub(super) ended: bool,
+    /// Bytes of the body as they came, packed or not.
+    pub(super) bytes_in: u64,
     /// The body of any other status, bounded.
     pub(super) error_body: Vec<u8>,
     pub(super) stamps: Stamps,
@@ -82,6 +85,7 @@ pub(super) async fn exchange(
         head: None,
         reading: Reading::new(Declared::Other, terms.stream, Answer::new(terms.keep)),
         ended: false,
+        bytes_in: 0,
         error_body: Vec::new(),
         stamps: probe.stamps(),
         lag: None,
@@ -113,45 +117,44 @@ impl Seen {
             self.stop = Some((stop, String::new()));
             return;
         }
+        let named = head.header("content-encoding").unwrap_or_default().to_owned();
+        let coding = Coding::parse(&named);
         if !(200..300).contains(&status) {
             alarm.only(head.at + ERROR_BODY_TIME);
-            return self.read_error(response, alarm).await;
+            return self.read_error(response, alarm, coding.unwrap_or(Coding::Identity)).await;
         }
         let declared = Declared::parse(head.header("content-type").unwrap_or_default());
-        let coding = head.header("content-encoding").unwrap_or("identity").to_ascii_lowercase();
         let length: u64 = head.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         self.reading = Reading::new(declared, terms.stream, Answer::new(terms.keep));
-        if coding != "identity" {
-            self.reading.answer.malformed = Some(format!("content-encoding {coding}, though none was accepted"));
+        let Some(coding) = coding else {
+            self.reading.answer.malformed = Some(format!("content-encoding {named}, though none was accepted"));
             self.ended = true;
             return;
-        }
+        };
         let limit = if declared == Declared::Events { STREAM_LIMIT } else { DOCUMENT_LIMIT };
         if length > limit {
             self.stop = Some((Stop::TooLarge, format!("a body of {length} bytes is announced")));
             return;
         }
-        self.read_body(response, alarm, terms).await;
+        self.read_body(response, alarm, terms, coding).await;
     }
 
-    async fn read_body(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>, terms: Terms) {
+    async fn read_body(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>, terms: Terms, mut coding: Coding) {
         let stop = loop {
             match alarm.within(response.next(), || None).await {
                 Err(stop) => break Some((stop, String::new())),
                 Ok(Some(Err(error))) => break Some(stopped_by(&error, true)),
                 Ok(None) => {
-                    (self.ended, self.reusable) = (true, true);
-                    break None;
+                    self.reusable = true;
+                    self.ended = coding.is_whole();
+                    break (!self.ended).then(|| (Stop::Broken, "the gzip stream breaks off".to_owned()));
                 }
                 Ok(Some(Ok(piece))) => {
                     if let Err(stop) = alarm.arrived(piece.at) {
                         break Some((stop, String::new()));
                     }
-                    self.lag = self.lag.max(piece.lag);
-                    let at = piece.at.saturating_duration_since(terms.start);
-                    let read = Read { bytes: &piece.bytes, at, number: piece.read };
-                    if let Err(what) = self.reading.take(read) {
-                        break Some((Stop::TooLarge, format!("the {} outgrows its bound", what.0)));
+                    if let Err(stop) = self.take(&piece, &mut coding, terms.start) {
+                        break Some(stop);
                     }
                 }
             }
@@ -171,13 +174,33 @@ impl Seen {
         self.stop = stop;
     }
 
-    async fn read_error(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>) {
+    fn take(&mut self, piece: &Piece, coding: &mut Coding, start: Instant) -> Result<(), (Stop, String)> {
+        self.lag = self.lag.max(piece.lag);
+        self.bytes_in += piece.bytes.len() as u64;
+        let at = piece.at.saturating_duration_since(start);
+        let reading = &mut self.reading;
+        let taken = coding.decode(&piece.bytes, |bytes| reading.take(Read { bytes, at, number: piece.read }));
+        match taken {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(what)) => Err((Stop::TooLarge, format!("the {} outgrows its bound", what.0))),
+            Err(_) => Err((Stop::Broken, "the gzip stream cannot be read".to_owned())),
+        }
+    }
+
+    async fn read_error(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>, mut coding: Coding) {
         while self.error_body.len() < ERROR_BODY_LIMIT {
             match alarm.within(response.next(), || None).await {
                 Ok(Some(Ok(piece))) => {
-                    self.reading.bytes += piece.bytes.len() as u64;
-                    let room = ERROR_BODY_LIMIT - self.error_body.len();
-                    self.error_body.extend_from_slice(&piece.bytes[..piece.bytes.len().min(room)]);
+                    self.bytes_in += piece.bytes.len() as u64;
+                    let kept = &mut self.error_body;
+                    let taken = coding.decode(&piece.bytes, |bytes| {
+                        let room = ERROR_BODY_LIMIT - kept.len();
+                        kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                        if kept.len() < ERROR_BODY_LIMIT { Ok(()) } else { Err(()) }
+                    });
+                    if !matches!(taken, Ok(Ok(()))) {
+                        return;
+                    }
                 }
                 Ok(None) => {
                     self.reusable = true;

@@ -46,8 +46,8 @@ impl<'a> Text<'a> {
     }
 }
 
-/// A value that says something: not null, false, or empty.
-pub(super) fn telling(value: Value) -> Option<Value> {
+/// A value that says something: not null, false, or empty. Boxed, since it is rare and documents are moved often.
+pub(super) fn telling(value: Value) -> Option<Box<Value>> {
     let silent = match &value {
         Value::Null | Value::Bool(false) => true,
         Value::String(text) => text.is_empty(),
@@ -55,7 +55,7 @@ pub(super) fn telling(value: Value) -> Option<Value> {
         Value::Object(fields) => fields.is_empty(),
         _ => false,
     };
-    (!silent).then_some(value)
+    (!silent).then(|| Box::new(value))
 }
 
 /// Everything a lenient visitor does with a type that does not fit.

@@ -8,6 +8,7 @@ mod alarm;
 pub mod answer;
 pub mod body;
 mod chunk;
+mod coding;
 pub mod endpoint;
 mod exchange;
 #[cfg(test)]

@@ -47,13 +47,13 @@ pub(super) fn conclude(sample: &mut Sample, seen: Seen, brief: &Brief, scrubber:
     if brief.keep_answers && answer.visible {
         sample.answer = Some(scrubber.scrub(&answer.text).into());
     }
+    sample.bytes_in = seen.bytes_in;
     let reading = seen.reading;
     sample.events = reading.answer.events;
     sample.reads = reading.reads;
     sample.token_reads = reading.token_reads;
     sample.max_gap = reading.max_gap;
     sample.gaps_us = reading.gaps_us;
-    sample.bytes_in = reading.bytes;
 }
 
 fn instants(sample: &mut Sample, seen: &Seen, start: Instant) {
@@ -159,8 +159,8 @@ fn so_far(seen: &Seen) -> String {
     match &seen.head {
         None if seen.stamps.first_write.is_none() => ", not even sent".to_owned(),
         None => ", no answer at all".to_owned(),
-        Some(_) if reading.bytes == 0 => ", headers only".to_owned(),
-        Some(_) => format!(", {} bytes in {} events", reading.bytes, reading.answer.events),
+        Some(_) if seen.bytes_in == 0 => ", headers only".to_owned(),
+        Some(_) => format!(", {} bytes in {} events", seen.bytes_in, reading.answer.events),
     }
 }
 

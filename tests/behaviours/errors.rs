@@ -159,9 +159,9 @@ async fn servers_that_speak_something_else() {
             "truncated 200 | the answer is not HTTP: Invalid chunk size line: missing size digit",
         ),
         case(
-            "gzip, though none was accepted",
-            plain("200 OK", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", b"\x1f\x8b\x08"),
-            "malformed 200 | content-encoding gzip, though none was accepted",
+            "brotli, though none was accepted",
+            plain("200 OK", "Content-Type: application/json\r\nContent-Encoding: br\r\n", b"\x0b\x02\x80"),
+            "malformed 200 | content-encoding br, though none was accepted",
         ),
     ];
     hold(behaviours).await;

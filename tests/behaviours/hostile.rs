@@ -20,6 +20,13 @@ fn chunk(bytes: &[u8]) -> Vec<u8> {
     [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
 }
 
+pub(super) fn packed(text: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
 #[tokio::test]
 async fn what_has_no_end_is_too_large() {
     let spaces = chunk(&vec![b' '; 1 << 16]);
@@ -70,9 +77,18 @@ async fn what_has_no_end_is_too_large() {
             "too_large 200 | a body of 10737418240 bytes is announced",
         ),
         case(
-            "a gzip bomb is not unpacked",
-            plain("200 OK", "Content-Encoding: gzip\r\n", vec![0x1f; 4096]),
-            "malformed 200 | content-encoding gzip, though none was accepted",
+            "a gzip bomb",
+            plain(
+                "200 OK",
+                "Content-Encoding: gzip\r\n",
+                packed(&[b"{\"a\":\"".to_vec(), vec![b'a'; 17 << 20]].concat()),
+            ),
+            "too_large 200 | the JSON document outgrows its bound",
+        ),
+        case(
+            "gzip that is none",
+            plain("200 OK", "Content-Encoding: gzip\r\n", "not packed"),
+            "truncated 200 | the gzip stream cannot be read",
         ),
         case(
             "an endless web page is not read to its end",

@@ -3,6 +3,7 @@
 use lamb_load::scenario::plan::{AnswerSpec, ServerKind};
 use regex::Regex;
 
+use super::hostile::packed;
 use super::script::{Act, Ask, Script, chunked, document, plain, whole};
 use super::{Behaviour, hold};
 
@@ -45,6 +46,16 @@ async fn whole_answers() {
             "after 100 Continue",
             Script([vec![Act::Say(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec())], document(JSON, ANSWER).0].concat()),
             ROW,
+        ),
+        case(
+            "packed with gzip, though identity was asked for",
+            plain("200 OK", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", packed(ANSWER.as_bytes())),
+            ROW,
+        ),
+        case(
+            "packed, and broken off within its proper framing",
+            plain("200 OK", "Content-Encoding: gzip\r\n", &packed(ANSWER.as_bytes())[..60]),
+            "truncated 200 | the gzip stream breaks off",
         ),
         case("only a refusal", message(r#"{"content":null,"refusal":"No."}"#), "ok 200 stop | m | 3 chars | latency"),
         case(
