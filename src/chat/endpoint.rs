@@ -9,26 +9,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri};
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarm;
-use super::body::Bodies;
+pub use super::brief::{Brief, Learnt, Shot};
 use super::exchange::{Seen, Terms, exchange, not_connected};
+pub use super::headers::EndpointError;
+use super::headers::headers;
 use super::outcome::Stop;
 use super::scrub::Scrubber;
-use super::server::Habits;
 use super::verdict::{conclude, unconnected};
 use crate::sample::{Arrival, ConnectTimes, Outcome, Phase, Sample};
-use crate::scenario::plan::{Case, Secrets, ServerKind, Target, Timeouts, Url};
+use crate::scenario::plan::{Case, Secrets, Target, Timeouts, Url};
 use crate::wire::{Connection, Route, connect};
-
-/// How much of an answer's text is kept where it is wanted, and where only its beginning is looked at.
-const KEEP: usize = 1 << 20;
-const KEEP_BEGINNING: usize = 1 << 10;
 
 /// A target, ready to be sent to.
 pub struct Endpoint {
@@ -41,61 +37,6 @@ pub struct Endpoint {
     pub(super) scrubber: Scrubber,
     run_id: Box<str>,
     keep_answers: bool,
-}
-
-/// A header that cannot be sent.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum EndpointError {
-    /// Its name or value has characters that HTTP forbids. The value is not told: it may be a secret.
-    #[error("header {0:?} cannot be sent: its name or value has forbidden characters")]
-    Header(String),
-    /// The path has characters that a URL forbids.
-    #[error("{0:?} is not a path")]
-    Path(String),
-}
-
-/// What pre-flight learnt about a target and model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Learnt {
-    /// What kind of server it is.
-    pub kind: ServerKind,
-    /// `stream_options.include_usage` is understood there.
-    pub include_usage: bool,
-    /// Its answers have no `finish_reason`, and `[DONE]` or the body's end must do.
-    pub finishes_without_reason: bool,
-}
-
-impl Learnt {
-    /// What is taken for granted where nothing was asked.
-    pub fn nothing(kind: ServerKind) -> Learnt {
-        Learnt { kind, include_usage: true, finishes_without_reason: false }
-    }
-}
-
-/// What every request of a case has in common.
-pub struct Brief {
-    /// The case.
-    pub case: Arc<Case>,
-    pub(super) learnt: Learnt,
-    pub(super) habits: &'static Habits,
-    pub(super) keep_answers: bool,
-    bodies: Bodies,
-    headers: HeaderMap,
-}
-
-/// What every request of a round has in common.
-#[derive(Clone)]
-pub struct Shot {
-    /// The case.
-    pub brief: Arc<Brief>,
-    /// What the requests are sent for.
-    pub phase: Phase,
-    /// 1-based round; 0 for pre-flight.
-    pub round: u32,
-    /// The start of the round: instants are told relative to it.
-    pub start: Instant,
-    /// Calls off what is in the air: its samples are [`Outcome::Cancelled`], with all that was seen.
-    pub cancel: CancellationToken,
 }
 
 /// One arrival carried out.
@@ -158,17 +99,7 @@ impl Endpoint {
 
     /// Prepares the requests of a case.
     pub fn brief(&self, case: &Arc<Case>, learnt: &Learnt) -> Brief {
-        let mut headers = self.headers.clone();
-        let accept = if case.request.stream { "text/event-stream" } else { "application/json" };
-        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static(accept));
-        Brief {
-            case: Arc::clone(case),
-            bodies: Bodies::new(case, &self.run_id, learnt.include_usage),
-            habits: Habits::of(learnt.kind),
-            learnt: learnt.clone(),
-            keep_answers: self.keep_answers,
-            headers,
-        }
+        Brief::new(case, learnt, &self.headers, &self.run_id, self.keep_answers)
     }
 
     /// Opens a connection, to be kept for a later [`Endpoint::send`].
@@ -238,7 +169,13 @@ impl Endpoint {
 
         let request = self.request(brief, &arrival);
         let alarm = Alarm::new(timeouts, issued, &shot.cancel, brief.case.request.stream);
-        let seen = exchange(&mut connection, request, alarm, self.terms(shot)).await;
+        let seen = exchange(
+            &mut connection,
+            request,
+            alarm,
+            Terms { start: shot.start, stream: brief.case.request.stream, keep: brief.keep },
+        )
+        .await;
         let connection = seen.reusable.then_some(connection);
         let stop = seen.stop.as_ref().map(|(stop, _)| *stop);
         let headers = if shot.phase == Phase::Preflight { self.heard(&seen) } else { Vec::new() };
@@ -264,13 +201,6 @@ impl Endpoint {
         cancel.run_until_cancelled(connecting).await.unwrap_or(Err(cancelled))
     }
 
-    fn terms(&self, shot: &Shot) -> Terms {
-        let answer = &shot.brief.case.answer;
-        let wanted = self.keep_answers || !answer.must_match.is_empty() || !answer.must_not_match.is_empty();
-        let keep = if wanted { KEEP } else { KEEP_BEGINNING };
-        Terms { start: shot.start, stream: shot.brief.case.request.stream, keep }
-    }
-
     fn request(&self, brief: &Brief, arrival: &Arrival) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(brief.bodies.render(arrival)));
         *request.method_mut() = Method::POST;
@@ -290,33 +220,4 @@ fn connect_times(connection: &Connection, start: Instant, cold: bool) -> Connect
         syn_retransmits: info.syn_retransmits,
         age_at_start: (!cold).then(|| start.saturating_duration_since(info.at)),
     }
-}
-
-/// The headers of every request to a target; the scenario's own stand in place of ours.
-pub(super) fn headers(target: &Target, url: &Url, http2: bool) -> Result<HeaderMap, EndpointError> {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let agent = concat!("lamb-load/", env!("CARGO_PKG_VERSION"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
-    if !http2 {
-        let host = HeaderValue::from_str(&url.authority).map_err(|_| EndpointError::Header("host".to_owned()))?;
-        headers.insert(header::HOST, host);
-    }
-    if let Some(key) = &target.api_key {
-        let bearer = SecretString::from(format!("Bearer {}", key.expose_secret()));
-        headers.insert(header::AUTHORIZATION, value("authorization", &bearer)?);
-    }
-    for (name, secret) in &target.headers {
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| EndpointError::Header(name.clone()))?;
-        headers.insert(key, value(name, secret)?);
-    }
-    Ok(headers)
-}
-
-fn value(name: &str, secret: &SecretString) -> Result<HeaderValue, EndpointError> {
-    let bytes = secret.expose_secret().as_bytes();
-    let mut value = HeaderValue::from_bytes(bytes).map_err(|_| EndpointError::Header(name.to_owned()))?;
-    value.set_sensitive(true);
-    Ok(value)
 }

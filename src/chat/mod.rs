@@ -7,12 +7,15 @@
 mod alarm;
 pub mod answer;
 pub mod body;
+mod brief;
 mod chunk;
 mod coding;
+pub mod complaint;
 pub mod endpoint;
 mod exchange;
 #[cfg(test)]
 mod fixture;
+mod headers;
 mod kinds;
 mod lenient;
 mod message;
@@ -24,5 +27,8 @@ pub mod problem;
 pub mod reading;
 pub mod scrub;
 pub mod server;
+mod sniff;
 pub mod sse;
 mod verdict;
+
+pub use endpoint::{Brief, Endpoint, EndpointError, Learnt, Shot, Unreached};

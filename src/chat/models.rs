@@ -13,8 +13,8 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::answer::complaint;
-use super::endpoint::{EndpointError, headers};
+use super::complaint::complaint;
+use super::headers::{EndpointError, headers};
 use super::scrub::Scrubber;
 use crate::scenario::plan::{Target, Url};
 use crate::wire::Route;

@@ -12,7 +12,8 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::body::names_include_usage;
-use super::endpoint::{Attempt, Endpoint, Learnt, Shot};
+use super::brief::{Learnt, Shot};
+use super::endpoint::{Attempt, Endpoint};
 use super::models::{Listing, Model, list};
 use super::notes::{Observed, notes};
 use super::problem::{Known, Problem, of_answer, of_connecting, of_late_connecting};

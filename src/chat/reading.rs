@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use super::answer::{Answer, Effect};
+pub use super::sniff::Declared;
+use super::sniff::{Looks, sniff};
 use super::sse::Decoder;
 use crate::sample::Instants;
 
@@ -19,32 +21,6 @@ pub const EVENT_LIMIT: usize = 1 << 20;
 const BLANK_LIMIT: u64 = 64 << 10;
 /// How much of a body that is no answer is looked at.
 const GARBAGE_LIMIT: usize = 1024;
-
-/// What the answer's `content-type` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Declared {
-    /// `text/event-stream`
-    Events,
-    /// `application/json` and its kin.
-    Json,
-    /// `text/html`
-    Html,
-    /// Something else, or nothing: what the body looks like counts.
-    Other,
-}
-
-impl Declared {
-    /// Reads a `content-type`.
-    pub fn parse(content_type: &str) -> Declared {
-        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match essence.as_str() {
-            "text/event-stream" => Declared::Events,
-            "text/html" | "application/xhtml+xml" => Declared::Html,
-            json if json.ends_with("/json") || json.ends_with("+json") => Declared::Json,
-            _ => Declared::Other,
-        }
-    }
-}
 
 /// One read of the body.
 #[derive(Debug, Clone, Copy)]
@@ -288,35 +264,4 @@ impl Seen {
         self.effect.visible |= effect.visible;
         self.effect.finish |= effect.finish;
     }
-}
-
-/// What a body looks like from its first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Looks {
-    Json,
-    Events,
-    Markup,
-    Other,
-}
-
-/// `None` while more bytes are needed.
-fn sniff(bytes: &[u8]) -> Option<Looks> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
-    match bytes.first()? {
-        b'{' | b'[' => return Some(Looks::Json),
-        b'<' => return Some(Looks::Markup),
-        b':' => return Some(Looks::Events),
-        0xEF if bytes.len() < 3 => return None,
-        _ => {}
-    }
-    for field in ["data", "event", "id", "retry"] {
-        let field = field.as_bytes();
-        if field.starts_with(bytes) {
-            return None;
-        }
-        if bytes.starts_with(field) && matches!(bytes[field.len()], b':' | b'\n' | b'\r') {
-            return Some(Looks::Events);
-        }
-    }
-    Some(Looks::Other)
 }

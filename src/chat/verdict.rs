@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::answer::{Answer, complaint};
-use super::endpoint::Brief;
+use super::answer::Answer;
+use super::brief::Brief;
+use super::complaint::complaint;
 use super::exchange::{Head, Seen, retry_after};
 use super::outcome::{Facts, Stop, decide};
 use super::scrub::Scrubber;

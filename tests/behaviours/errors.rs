@@ -249,7 +249,7 @@ async fn a_warm_connection_bears_one_request_after_another() {
     });
     let shot = shot(&endpoint, &whole());
     let connection = endpoint.connect(&shot.brief.case.timeouts).await.unwrap();
-    let shot = lamb_load::chat::endpoint::Shot { start: tokio::time::Instant::now(), ..shot };
+    let shot = lamb_load::chat::Shot { start: tokio::time::Instant::now(), ..shot };
     let (first, connection) = endpoint.send(arrival(), &shot, Some(connection)).await;
     let (second, _) = endpoint.send(arrival(), &shot, connection).await;
     assert!(first.outcome.is_ok() && second.outcome.is_ok());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lamb_load::chat::endpoint::Endpoint;
+use lamb_load::chat::Endpoint;
 use lamb_load::chat::preflight::{Diagnosis, run};
 use lamb_load::chat::problem::{Problem, What};
 use lamb_load::scenario::plan::{Case, Preflight, ServerKind};

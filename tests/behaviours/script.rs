@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lamb_load::chat::endpoint::{Endpoint, Learnt, Shot};
+use lamb_load::chat::{Endpoint, Learnt, Shot};
 use lamb_load::sample::{Arrival, Phase, Sample};
 use lamb_load::scenario::plan::{
     AnswerSpec, CacheBust, Case, CaseKey, Connections, Load, Order, Place, Prompt, PromptContent, RequestSpec, Secrets,
