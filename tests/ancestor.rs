@@ -145,7 +145,7 @@ fn a_burst_prints_the_ancestors_block_of_its_own_rows() {
         let fault = format!("status_500={faults}");
         let mock = Mock::start(
             &folder,
-            &["--first-token", delay, "--per-token", "0ms", "--tokens", "1", "--seed", "3", "--faults", &fault],
+            &["--first-token", delay, "--per-token", "0ms", "--tokens", "1", "--seed", "3", "--fault", &fault],
         );
         let done = folder.run(&["burst", "--url", &mock.url, "--users", users]);
         // With faults the pre-flight may be the one that fails: the endpoint's seed makes it answer.
