@@ -8,7 +8,8 @@ use hdrhistogram::Histogram;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::facts::Lag;
+use crate::facts::{Lag, ReadLag};
+use crate::wire::Ledger;
 
 /// Delays in nanoseconds, to 0.1 %, up to a minute.
 const LONGEST_NS: u64 = 60_000_000_000;
@@ -104,6 +105,16 @@ pub(super) fn summary(delays: &Histogram<u64>) -> Option<Lag> {
         p99_ms: ms(delays.value_at_quantile(0.99)),
         max_ms: ms(delays.max()),
     })
+}
+
+/// What the reads of the measured sockets say of their instants; `None` where nothing was read.
+pub fn read_lag(reads: &Ledger) -> Option<ReadLag> {
+    let without_kernel_time = reads.without_kernel_time;
+    let (uncorrected, left) = (summary(&reads.waited), summary(&reads.left));
+    if uncorrected.is_none() && without_kernel_time == 0 {
+        return None;
+    }
+    Some(ReadLag { uncorrected: uncorrected.unwrap_or_default(), left: left.unwrap_or_default(), without_kernel_time })
 }
 
 #[cfg(test)]

@@ -6,4 +6,5 @@ pub mod limits;
 mod proc;
 mod watch;
 
+pub use lag::read_lag;
 pub use watch::Watch;

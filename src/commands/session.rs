@@ -293,7 +293,7 @@ impl<'a> Session<'a> {
         for trouble in &finished.trouble {
             warn(&format!("error: {trouble}"));
         }
-        for excuse in embedded.excuses() {
+        for excuse in embedded.excuses().iter().filter(|_| !terms.output.quiet) {
             warn(&format!("note: {excuse}"));
         }
         ended?;

@@ -8,13 +8,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::crews::Crews;
-use crate::audit::Watch;
+use crate::audit::{self, Watch};
 use crate::chat::endpoint::{Brief, Endpoint, Shot, Unreached};
 use crate::facts::ClientFacts;
 use crate::load::{self, Arrivals, Gauge, Stop};
 use crate::sample::{Arrival, Phase, Sample};
 use crate::scenario::plan::{Case, Connections};
-use crate::wire::Connection;
+use crate::wire::{Connection, Ledger};
 
 /// Connections that a crew opens at once: below the smallest backlogs in use, so that no SYN is dropped.
 const OPENING_AT_ONCE: usize = 32;
@@ -84,9 +84,11 @@ impl Round<'_> {
                 tokio::time::sleep(HAND_ON_EVERY).await;
             }
         }
+        let mut reads = Ledger::new();
         while let Some(ended) = crews.join_next().await {
-            if let Err(error) = ended {
-                std::panic::resume_unwind(error.into_panic());
+            match ended {
+                Ok(own) => reads.add(&own),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
             }
         }
         let age = ready.oldest.map(|oldest| start.saturating_duration_since(oldest));
@@ -94,13 +96,14 @@ impl Round<'_> {
             planned: self.case.load.requests(),
             issued: self.gauge.begun(),
             rows,
+            read_lag: audit::read_lag(&reads),
             stale_replaced: ready.replaced,
             oldest_connection_ms: age.map(|age| age.as_secs_f64() * 1e3),
             ..watch.stop()
         })
     }
 
-    /// What one crew does: open, wait for the barrier, send.
+    /// What one crew does: open, wait for the barrier, send; and what its reads waited.
     fn crew(
         &self,
         users: Vec<u32>,
@@ -108,7 +111,7 @@ impl Round<'_> {
         mut gate: watch::Receiver<Option<Instant>>,
         ready_in: mpsc::UnboundedSender<Ready>,
         samples_in: mpsc::UnboundedSender<Sample>,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    ) -> impl Future<Output = Ledger> + Send + 'static {
         let round =
             load::Round { phase: self.phase, number: self.number, gauge: self.gauge.clone(), stop: self.stop.clone() };
         let (endpoint, brief) = (self.endpoint.clone(), self.brief.clone());
@@ -116,6 +119,8 @@ impl Round<'_> {
             let (seats, ready) = open(&endpoint, &brief.case, users, &round.stop).await;
             let _ = ready_in.send(ready);
             drop(ready_in);
+            // A crew is one thread: what it read while connecting is not measured.
+            Ledger::take();
             let start = async move {
                 let start = gate.wait_for(Option::is_some).await.ok().and_then(|start| *start);
                 // The hall gives the start before it lets go of the barrier.
@@ -127,6 +132,7 @@ impl Round<'_> {
                 ask(endpoint.clone(), shot, arrival, seat)
             };
             load::drive(arrivals, seats, round, start, send, samples_in).await;
+            Ledger::take()
         }
     }
 }

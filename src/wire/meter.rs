@@ -113,7 +113,8 @@ impl Meter {
     /// A read that was over at `now` brought bytes, which `real` − `stamp` earlier had reached the kernel.
     ///
     /// A stamp that cannot be (in the future, or before the connection began: a clock was set) is counted and not used.
-    pub(super) fn read(&self, bytes: &[u8], now: Instant, stamp: Option<(Duration, Duration)>) {
+    /// Returns how long the bytes waited, where that is known.
+    pub(super) fn read(&self, bytes: &[u8], now: Instant, stamp: Option<(Duration, Duration)>) -> Option<Duration> {
         let lag = stamp.and_then(|(stamp, real)| {
             let lag = real.checked_sub(stamp).filter(|lag| *lag <= now.saturating_duration_since(self.epoch));
             if lag.is_none() {
@@ -139,6 +140,7 @@ impl Meter {
             self.opening.store(opening, Relaxed);
         }
         self.received.store(received + bytes.len() as u64, Relaxed);
+        lag
     }
 
     /// When the latest bytes arrived, how long they waited in the kernel, and the number of the read that brought them.

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use super::kernel::{self, TcpFacts};
+use super::ledger;
 use super::meter::Meter;
 
 /// Anything that bytes go through both ways: the two ends of tests on a stopped clock.
@@ -135,18 +136,22 @@ impl AsyncRead for Socket {
         match stamp {
             _ if bytes.is_empty() => {}
             Some(stamp) => {
-                let (now, real) = both_clocks();
-                meter.read(bytes, now, Some((stamp, real)));
+                let (now, real, between) = both_clocks();
+                let lag = meter.read(bytes, now, Some((stamp, real)));
+                ledger::note(lag.map(|lag| (lag, between)));
             }
-            None => meter.read(bytes, Instant::now(), None),
+            None => {
+                meter.read(bytes, Instant::now(), None);
+                ledger::note(None);
+            }
         }
         Poll::Ready(Ok(()))
     }
 }
 
 /// The monotonic clock, and the wall clock (since 1970) that the kernel stamps with, read as one: again if something
-/// came between them.
-fn both_clocks() -> (Instant, Duration) {
+/// came between them. The last is the time that passed between the two readings all the same.
+fn both_clocks() -> (Instant, Duration, Duration) {
     let mut tries = 0;
     loop {
         let before = Instant::now();
@@ -154,7 +159,7 @@ fn both_clocks() -> (Instant, Duration) {
         let between = before.elapsed();
         tries += 1;
         if between < Duration::from_micros(2) || tries == 8 {
-            return (before + between / 2, real);
+            return (before + between / 2, real, between);
         }
     }
 }
