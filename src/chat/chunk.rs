@@ -101,7 +101,12 @@ impl<'de> Fields<'de> for Document<'de> {
                 self.cached = take::<A, Object<Timings>>(map)?.0.map_or(self.cached, |timings| timings.cached);
             }
             "error" => self.error = self.error.take().or(telling(take(map)?)),
-            "detail" | "message" => self.complaint = self.complaint.take().or(telling(take(map)?)),
+            "detail" => self.complaint = self.complaint.take().or(telling(take(map)?)),
+            // An object here is another protocol's answer, and no complaint.
+            "message" => {
+                let Text(sentence) = take(map)?;
+                self.complaint = self.complaint.take().or(telling(Value::from(sentence)));
+            }
             "object" | "type" => self.is_error |= take::<A, Text<'de>>(map)?.0 == "error",
             _ => skip(map)?,
         }

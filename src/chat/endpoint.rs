@@ -24,7 +24,7 @@ use super::scrub::Scrubber;
 use super::verdict::{conclude, unconnected};
 use crate::sample::{Arrival, ConnectTimes, Outcome, Phase, Sample};
 use crate::scenario::plan::{Case, Secrets, Target, Timeouts, Url};
-use crate::wire::{Connection, Route, connect};
+use crate::wire::{ConnectError, Connection, Route, connect};
 
 /// A target, ready to be sent to.
 pub struct Endpoint {
@@ -53,6 +53,17 @@ pub(super) struct Attempt {
 pub struct Unreached {
     stop: Stop,
     text: String,
+}
+
+impl Unreached {
+    pub(super) fn by(error: &ConnectError) -> Unreached {
+        let (stop, text) = not_connected(error);
+        Unreached { stop, text }
+    }
+
+    pub(super) fn late(stop: Stop) -> Unreached {
+        Unreached { stop, text: String::new() }
+    }
 }
 
 impl Endpoint {
@@ -112,11 +123,8 @@ impl Endpoint {
     async fn connect_within(&self, limit: Duration, late: Stop) -> Result<Connection, Unreached> {
         match timeout(limit, connect(self.route())).await {
             Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => {
-                let (stop, text) = not_connected(&error);
-                Err(Unreached { stop, text })
-            }
-            Err(_) => Err(Unreached { stop: late, text: String::new() }),
+            Ok(Err(error)) => Err(Unreached::by(&error)),
+            Err(_) => Err(Unreached::late(late)),
         }
     }
 
@@ -197,8 +205,7 @@ impl Endpoint {
     ) -> Result<Connection, Unreached> {
         let late = if timeouts.total < timeouts.connect { Stop::TotalTimeout } else { Stop::ConnectTimeout };
         let connecting = self.connect_within(timeouts.connect.min(timeouts.total), late);
-        let cancelled = Unreached { stop: Stop::Cancelled, text: String::new() };
-        cancel.run_until_cancelled(connecting).await.unwrap_or(Err(cancelled))
+        cancel.run_until_cancelled(connecting).await.unwrap_or(Err(Unreached::late(Stop::Cancelled)))
     }
 
     fn request(&self, brief: &Brief, arrival: &Arrival) -> Request<Full<Bytes>> {

@@ -265,3 +265,54 @@ pub(super) fn chain(error: &dyn Error) -> String {
 pub(super) fn retry_after(head: &Head) -> Option<&str> {
     head.header(header::RETRY_AFTER.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::wire::{ProxyError, TlsCause};
+
+    fn io() -> io::Error {
+        io::ErrorKind::Other.into()
+    }
+
+    #[test]
+    fn what_this_machine_lacks_is_never_the_servers_fault() {
+        let table = [
+            (ConnectError::Descriptors(io()), Stop::Client),
+            (ConnectError::Ports(io()), Stop::Client),
+            (ConnectError::Memory(io()), Stop::Client),
+            (ConnectError::Name(io()), Stop::Connect),
+            (ConnectError::Refused(io()), Stop::Connect),
+            (ConnectError::Unreachable(io()), Stop::Connect),
+            (ConnectError::Reset(io()), Stop::Connect),
+            (ConnectError::Closed(io()), Stop::Connect),
+            (ConnectError::Other(io()), Stop::Connect),
+            (ConnectError::Proxy(ProxyError::Credentials), Stop::Connect),
+            (ConnectError::Tls(TlsCause::Expired, io()), Stop::Tls),
+        ];
+        for (error, stop) in table {
+            assert_eq!(not_connected(&error).0, stop, "{error}");
+        }
+        assert_eq!(stopped_by(&WireError::Memory(Box::new(io())), false).0, Stop::Client);
+    }
+
+    #[test]
+    fn what_is_not_http_is_malformed_before_the_head_and_broken_framing_after_it() {
+        type Make = fn(Box<dyn Error + Send + Sync>) -> WireError;
+        let table: [(Make, Stop, Stop); 7] = [
+            (WireError::Stale, Stop::Stale, Stop::Stale),
+            (WireError::Reset, Stop::Reset, Stop::Reset),
+            (WireError::Incomplete, Stop::Broken, Stop::Broken),
+            (WireError::Protocol, Stop::NotHttp, Stop::Broken),
+            (WireError::SpeaksTls, Stop::SpeaksTls, Stop::Broken),
+            (WireError::HeadersTooLarge, Stop::TooLarge, Stop::TooLarge),
+            (WireError::Other, Stop::Broken, Stop::Broken),
+        ];
+        for (make, before, after) in table {
+            let error = make(Box::new(io()));
+            assert_eq!((stopped_by(&error, false).0, stopped_by(&error, true).0), (before, after), "{error}");
+        }
+    }
+}

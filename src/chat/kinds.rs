@@ -17,7 +17,6 @@ pub(super) const UNKNOWN: Habits = Habits {
     untrue_headers: &[],
     drops: &[],
     keeps: &[],
-    models_need_key: true,
     advice: &[],
 };
 
@@ -37,7 +36,6 @@ const LAMB: Habits = Habits {
     untrue_headers: &["openai-processing-ms", "x-ratelimit-"],
     drops: &[],
     keeps: &["model", "messages", "stream"],
-    models_need_key: false,
     advice: &[
         (
             Outcome::TimeoutTotal,
@@ -75,7 +73,6 @@ const LITELLM: Habits = Habits {
     untrue_headers: &[],
     drops: &[],
     keeps: &[],
-    models_need_key: true,
     advice: &[
         (
             Outcome::RateLimited,
@@ -96,7 +93,6 @@ const VLLM: Habits = Habits {
     untrue_headers: &[],
     drops: &[],
     keeps: &[],
-    models_need_key: true,
     advice: &[
         (
             Outcome::TimeoutFirstToken,
@@ -114,7 +110,6 @@ const OLLAMA: Habits = Habits {
     untrue_headers: &[],
     drops: &[],
     keeps: &[],
-    models_need_key: false,
     advice: &[
         (
             Outcome::TimeoutFirstToken,
@@ -137,7 +132,6 @@ const LLAMA_CPP: Habits = Habits {
     untrue_headers: &[],
     drops: &["model"],
     keeps: &[],
-    models_need_key: false,
     advice: &[
         (
             Outcome::Empty,
@@ -157,7 +151,6 @@ const OPENAI: Habits = Habits {
     untrue_headers: &[],
     drops: &[],
     keeps: &[],
-    models_need_key: true,
     advice: &[(
         Outcome::RateLimited,
         "the account's limit of requests or tokens a minute: fewer users, or a higher tier",

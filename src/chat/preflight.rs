@@ -13,15 +13,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::names_include_usage;
 use super::brief::{Learnt, Shot};
-use super::endpoint::{Attempt, Endpoint};
+use super::endpoint::{Attempt, Endpoint, Unreached};
 use super::models::{Listing, Model, list};
 use super::notes::{Observed, notes};
+use super::outcome::Stop;
 use super::problem::{Known, Problem, of_answer, of_connecting, of_late_connecting};
 use super::server::{Heard, recognise};
 use super::verdict::seconds;
 use crate::sample::{Arrival, Phase, Sample};
 use crate::scenario::plan::{Case, Preflight, ServerKind, Url};
 use crate::wire::{Connection, connect};
+
+/// The one that is counted as nobody's.
+const ARRIVAL: Arrival = Arrival { request: 0, user: 0, turn: 1, due: Duration::ZERO, prompt: 0, serial: 0 };
 
 /// What pre-flight found out about a target and model.
 #[derive(Debug, Clone, Serialize)]
@@ -57,9 +61,12 @@ pub struct Diagnosis {
 /// Diagnoses a target with the first case of a model. The endpoint is pinned to the address that answers.
 pub async fn run(endpoint: &Endpoint, case: &Arc<Case>, what: Preflight, cancel: &CancellationToken) -> Diagnosis {
     let mut diagnosis = Diagnosis::new(case);
+    let began = Instant::now();
     let connection = match reach(endpoint, case).await {
         Ok(connection) => connection,
-        Err(problem) => {
+        Err((problem, unreached)) => {
+            let shot = diagnosis.shot(endpoint, case, cancel, began);
+            diagnosis.samples.push(endpoint.unreached(ARRIVAL, &shot, &unreached));
             diagnosis.problem = Some(problem);
             return diagnosis;
         }
@@ -162,15 +169,13 @@ impl Diagnosis {
         connection: Option<Connection>,
         cancel: &CancellationToken,
     ) -> Attempt {
-        let shot = Shot {
-            brief: Arc::new(endpoint.brief(case, &self.learnt)),
-            phase: Phase::Preflight,
-            round: 0,
-            start: Instant::now(),
-            cancel: cancel.clone(),
-        };
-        let arrival = Arrival { request: 0, user: 0, turn: 1, due: Duration::ZERO, prompt: 0, serial: 0 };
-        endpoint.attempt(arrival, &shot, connection).await
+        let shot = self.shot(endpoint, case, cancel, Instant::now());
+        endpoint.attempt(ARRIVAL, &shot, connection).await
+    }
+
+    fn shot(&self, endpoint: &Endpoint, case: &Arc<Case>, cancel: &CancellationToken, start: Instant) -> Shot {
+        let brief = Arc::new(endpoint.brief(case, &self.learnt));
+        Shot { brief, phase: Phase::Preflight, round: 0, start, cancel: cancel.clone() }
     }
 
     fn conclude(&mut self, endpoint: &Endpoint, case: &Case, attempt: &Attempt) {
@@ -202,7 +207,7 @@ impl Diagnosis {
 }
 
 /// Finds the name, opens the connection and its TLS; pins the address that connected.
-async fn reach(endpoint: &Endpoint, case: &Case) -> Result<Connection, Problem> {
+async fn reach(endpoint: &Endpoint, case: &Case) -> Result<Connection, (Problem, Unreached)> {
     let url: &Url = &endpoint.url;
     let limit = case.timeouts.connect.min(case.timeouts.total);
     match timeout(limit, connect(endpoint.route())).await {
@@ -214,8 +219,8 @@ async fn reach(endpoint: &Endpoint, case: &Case) -> Result<Connection, Problem> 
         Ok(Err(error)) => {
             let problem = of_connecting(&error, url);
             let sentence = endpoint.scrubber.line(&problem.sentence, 500);
-            Err(Problem { sentence, ..problem })
+            Err((Problem { sentence, ..problem }, Unreached::by(&error)))
         }
-        Err(_) => Err(of_late_connecting(&seconds(limit), url)),
+        Err(_) => Err((of_late_connecting(&seconds(limit), url), Unreached::late(Stop::ConnectTimeout))),
     }
 }

@@ -25,8 +25,6 @@ pub struct Habits {
     pub drops: &'static [&'static str],
     /// The only keys of the request that it keeps, where all others are dropped.
     pub keeps: &'static [&'static str],
-    /// Whether the list of models proves that the key is right.
-    pub models_need_key: bool,
     /// What to do about an outcome there.
     pub advice: &'static [(Outcome, &'static str)],
 }

@@ -161,7 +161,8 @@ fn so_far(seen: &Seen) -> String {
         None if seen.stamps.first_write.is_none() => ", not even sent".to_owned(),
         None => ", no answer at all".to_owned(),
         Some(_) if seen.bytes_in == 0 => ", headers only".to_owned(),
-        Some(_) => format!(", {} bytes in {} events", seen.bytes_in, reading.answer.events),
+        Some(_) if reading.streamed() => format!(", {} bytes in {} events", seen.bytes_in, reading.answer.events),
+        Some(_) => format!(", {} bytes", seen.bytes_in),
     }
 }
 

@@ -264,3 +264,25 @@ async fn a_warm_connection_bears_one_request_after_another() {
     }
     assert_eq!(body, r#"{"model":"m","messages":[{"role":"user","content":"Hi (request 1)"}],"stream":false}"#);
 }
+
+/// In a process of its own, since a limit is a process's.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn running_out_of_descriptors_is_our_own_failure_and_not_the_servers() {
+    const CHILD: &str = "LAMB_LOAD_WITHOUT_DESCRIPTORS";
+    if std::env::var_os(CHILD).is_none() {
+        let this = "errors::running_out_of_descriptors_is_our_own_failure_and_not_the_servers";
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        assert!(child.args([this, "--exact"]).env(CHILD, "1").status().unwrap().success());
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = endpoint(listener.local_addr().unwrap().port());
+    let shot = shot(&endpoint, &whole());
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let none = rustix::process::Rlimit { current: Some(3), ..limit };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, none).unwrap();
+    let (sample, _) = endpoint.send(arrival(), &shot, None).await;
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+    assert_eq!(row(&sample), "client_failed | no more file descriptors: Too many open files (os error 24)");
+}

@@ -7,6 +7,7 @@
 mod clocks;
 mod errors;
 mod hostile;
+mod http2;
 mod preflight;
 mod row;
 mod script;

@@ -116,6 +116,15 @@ async fn litellm_is_recognised_by_the_headers_of_its_answer() {
 }
 
 #[tokio::test]
+async fn lambs_rate_limit_headers_are_constants_and_not_believed() {
+    let body = r#"{"model":"m","choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
+    let headers = format!("{JSON}X-RateLimit-Limit-Requests: 10000\r\nOpenAI-Processing-MS: 777\r\n");
+    let port = server(move |_| plain("200 OK", &headers, body)).await;
+    let diagnosis = diagnose(port, Ask { kind: ServerKind::Lamb, ..whole() }, ONE).await;
+    assert_eq!(diagnosis.notes, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn include_usage_that_is_refused_is_left_out_and_said() {
     let port = server(|request| match request.contains("stream_options") {
         true => plain("400 Bad Request", JSON, r#"{"error":"unknown field stream_options"}"#),
@@ -258,7 +267,10 @@ async fn a_wrong_key_at_litellm_without_a_database_is_the_key() {
 #[tokio::test]
 async fn names_and_ports_where_nobody_is() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let (what, sentence, _) = problem(diagnose(nobody, auto(), BOTH).await);
+    let diagnosis = diagnose(nobody, auto(), BOTH).await;
+    let rows: Vec<_> = diagnosis.samples.iter().map(row).collect();
+    assert_eq!(rows, ["connect_failed | the connection was refused: Connection refused (os error 111)"]);
+    let (what, sentence, _) = problem(diagnosis);
     let expected = format!("nothing listens at 127.0.0.1:{nobody}: the connection was refused");
     assert_eq!((what, sentence), (What::Connection, expected));
 

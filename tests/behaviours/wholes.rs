@@ -149,6 +149,11 @@ async fn whole_bodies_that_are_no_answer_though_their_status_is_200() {
             document("text/html", ANSWER),
             "malformed 200 stop | m fp_1 | in 3 out 2 | 5 chars | JSON declared as text/html",
         ),
+        case(
+            "another protocol's answer",
+            document("application/x-ndjson", "{\"message\":{\"content\":\"Hi\"},\"done\":false}\n{\"done\":true}\n"),
+            r#"malformed 200 | not JSON: {"message":{"content":"Hi"},"done":false}\n{"done":true}"#,
+        ),
         case("plain text", document("text/plain", "OK"), "malformed 200 | neither JSON nor events: OK"),
         case("no content", plain("204 No Content", "", ""), "malformed 204 | an empty body"),
         case(
