@@ -215,7 +215,7 @@ impl RunWriter {
         lock(&self.shared.collected).add(&origin.0.home, origin.0.users, &sample);
         let mut trouble = lock(&self.shared.trouble);
         trouble.lost += 1;
-        trouble.note("the disk could not keep up: some requests have no row".to_owned());
+        trouble.note("rows came faster than they could be written: some requests have no row".to_owned());
     }
 
     /// Takes in what the client saw of itself in a round of a case.
