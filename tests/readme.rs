@@ -44,7 +44,7 @@ fn copy_scenarios(from: &Path, to: &Path, url: &str) {
 #[test]
 fn every_command_works_in_the_order_in_which_it_is_read() {
     let folder = Folder::new();
-    let mock = Mock::start(&folder, &["--first-token", "20ms", "--per-token", "1ms", "--tokens", "8"]);
+    let mock = Mock::start(&folder, &["--first-token", "20ms", "--per-token", "1ms", "--tokens", "70"]);
     copy_scenarios(&Path::new(ROOT).join("scenarios"), &folder.path().join("scenarios"), &mock.url);
     let program = Path::new(env!("CARGO_BIN_EXE_lamb-load"));
     let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap_or_default());

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::support::{Folder, Row, load};
 
-/// Fault, outcome of a whole answer, outcome of a streamed one. A fault that only a stream can show is `ok` when whole.
+/// Fault, outcome of a whole answer, outcome of a streamed one. Where a server that fails so in a stream says it otherwise
+/// when asked for the whole, the endpoint does too. An endless stream of good events meets whichever limit comes first.
 const TABLE: &[(&str, &str, &str)] = &[
     // Refused.
     ("status_400", "http_error", "http_error"),
@@ -30,7 +31,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("html_as_json", "malformed", "malformed"),
     ("empty_json", "malformed", "malformed"),
     ("null_json", "malformed", "malformed"),
-    ("no_choices", "malformed", "malformed"),
+    ("no_choices", "empty", "empty"),
     ("not_json", "malformed", "malformed"),
     ("empty_body", "malformed", "malformed"),
     ("text_200", "malformed", "malformed"),
@@ -53,7 +54,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("max_tokens_ignored", "ok", "ok"),
     ("reasoning", "ok", "ok"),
     ("reasoning_field", "ok", "ok"),
-    ("reasoning_only", "ok", "ok"),
+    ("reasoning_only", "empty", "empty"),
     ("refusal", "ok", "ok"),
     ("tool_calls", "ok", "ok"),
     ("no_usage", "ok", "ok"),
@@ -79,20 +80,20 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("json_instead_of_sse", "ok", "ok"),
     ("sse_instead_of_json", "ok", "ok"),
     // Streams that die.
-    ("error_event", "ok", "error_in_body"),
-    ("error_event_only", "ok", "error_in_body"),
-    ("event_error", "ok", "error_in_body"),
-    ("lamb_raw_error_line", "ok", "error_in_body"),
-    ("lamb_empty_stream", "ok", "truncated"),
-    ("empty_framed_stream", "ok", "empty"),
-    ("done_only", "ok", "empty"),
-    ("finish_only", "ok", "empty"),
+    ("error_event", "error_in_body", "error_in_body"),
+    ("error_event_only", "http_error", "error_in_body"),
+    ("event_error", "error_in_body", "error_in_body"),
+    ("lamb_raw_error_line", "http_error", "error_in_body"),
+    ("lamb_empty_stream", "http_error", "truncated"),
+    ("empty_framed_stream", "http_error", "empty"),
+    ("done_only", "http_error", "empty"),
+    ("finish_only", "http_error", "empty"),
     ("no_done", "ok", "ok"),
     ("no_finish", "ok", "truncated"),
     ("no_end", "ok", "truncated"),
     ("no_final_blank_line", "ok", "ok"),
     ("finish_without_blank_line", "ok", "ok"),
-    ("dead_then_done", "ok", "truncated"),
+    ("dead_then_done", "error_in_body", "truncated"),
     ("words_after_done", "ok", "ok"),
     ("bad_json_event", "ok", "malformed"),
     ("invalid_utf8", "ok", "ok"),
@@ -111,26 +112,26 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("close_idle_5s", "ok", "ok"),
     ("http10", "ok", "ok"),
     ("until_close", "ok", "ok"),
-    ("truncated_until_close", "truncated", "truncated"),
-    ("length_too_long", "truncated", "truncated"),
-    ("length_too_short", "malformed", "truncated"),
+    ("truncated_until_close", "malformed", "truncated"),
+    ("length_too_long", "truncated", "ok"),
+    ("length_too_short", "malformed", "empty"),
     ("bad_chunk", "ok", "truncated"),
     ("trailers", "ok", "ok"),
     ("early_hints", "ok", "ok"),
     ("two_answers", "ok", "ok"),
-    ("gzip", "ok", "ok"),
+    ("gzip", "malformed", "malformed"),
     // Without end.
     ("stall", "timeout_total", "timeout_total"),
     ("stall_after_head", "timeout_total", "timeout_total"),
     ("stall_mid_stream", "timeout_total", "timeout_total"),
     ("one_byte_a_minute", "timeout_total", "timeout_total"),
     ("done_but_open", "timeout_total", "ok"),
-    ("gzip_bomb", "too_large", "too_large"),
+    ("gzip_bomb", "malformed", "malformed"),
     ("many_headers", "too_large", "too_large"),
     ("endless_header", "too_large", "too_large"),
     ("endless_headers", "too_large", "too_large"),
     ("endless_line", "too_large", "too_large"),
-    ("endless_stream", "too_large", "too_large"),
+    ("endless_stream", "too_large", "too_large timeout_total"),
     ("endless_body", "too_large", "too_large"),
 ];
 
@@ -171,7 +172,7 @@ fn hold(stream: bool) {
     for (fault, whole, streamed) in TABLE {
         let wanted = if stream { streamed } else { whole };
         let got: Vec<String> = rows[*fault].iter().map(|row| format!("{} {}", row["outcome"], row["error"])).collect();
-        if got.len() != 2 || rows[*fault].iter().any(|row| row["outcome"] != *wanted) {
+        if got.len() != 2 || rows[*fault].iter().any(|row| !wanted.split(' ').any(|one| row["outcome"] == one)) {
             wrong.push(format!("{fault}: not {wanted} but {got:?}"));
         }
     }
