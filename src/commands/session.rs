@@ -136,6 +136,8 @@ struct Session<'a> {
     preflight: Option<Duration>,
     /// The case under way: its index in the plan.
     case: usize,
+    /// What went wrong in writing, and was said.
+    told: Vec<String>,
     /// Where the rows of the round under way belong.
     origin: Option<(jiff::Timestamp, Phase, Origin)>,
 }
@@ -157,6 +159,7 @@ impl<'a> Session<'a> {
             landed: Vec::new(),
             preflight: None,
             case: 0,
+            told: Vec::new(),
             origin: None,
         };
         let opening = match &terms.voice {
@@ -186,6 +189,7 @@ impl<'a> Session<'a> {
         }
         for trouble in self.writer.trouble() {
             self.progress.above(|| warn(&format!("warning: {trouble}")));
+            self.told.push(trouble);
         }
     }
 
@@ -270,7 +274,7 @@ impl<'a> Session<'a> {
     }
 
     fn end(self, ended: Result<runner::Ended, runner::RunError>, embedded: &Embedded) -> anyhow::Result<Exit> {
-        let Session { terms, mut out, progress, writer, answers, landed, .. } = self;
+        let Session { terms, mut out, progress, writer, answers, landed, told, .. } = self;
         drop(progress);
         let interrupted = terms.interruption.exit();
         if interrupted.is_some() {
@@ -290,7 +294,7 @@ impl<'a> Session<'a> {
             |run, trouble| i32::from(judge(run, trouble).code()),
         );
         let verdict = judge(&finished.run, &finished.trouble);
-        for trouble in &finished.trouble {
+        for trouble in finished.trouble.iter().filter(|trouble| !told.contains(trouble)) {
             warn(&format!("error: {trouble}"));
         }
         for excuse in embedded.excuses().iter().filter(|_| !terms.output.quiet) {
