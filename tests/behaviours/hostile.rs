@@ -2,7 +2,8 @@
 
 use super::row::row;
 use super::script::{
-    Act, Ask, KEY, STOP, Script, chunked, content, document, events, framed, plain, play, streamed, unended, whole,
+    Act, Ask, KEY, STOP, Script, arrival, chunked, content, document, endpoint, events, framed, plain, play, shot,
+    streamed, unended, whole,
 };
 use super::{Behaviour, hold};
 
@@ -188,4 +189,12 @@ async fn deep_json_is_refused_and_wide_json_is_read() {
     );
     let sample = play(&streamed(), events(&[&wide])).await;
     assert!(sample.outcome.is_ok(), "{sample:?}");
+}
+
+#[tokio::test]
+async fn a_request_in_the_air_takes_little_memory() {
+    let endpoint = endpoint(1);
+    let shot = shot(&endpoint, &streamed());
+    let size = size_of_val(&endpoint.send(arrival(), &shot, None));
+    assert!(size < 8 << 10, "{size}");
 }
