@@ -39,6 +39,8 @@ pub struct Answer {
     pub tokens: bool,
     /// Visible ones were.
     pub visible: bool,
+    /// Visible ones that are more than white space: a person would see something.
+    pub said: bool,
     /// The last `usage` that says something.
     pub usage: Tokens,
     /// The last `finish_reason`.
@@ -67,6 +69,7 @@ impl Answer {
             hash: Sha256::new(),
             tokens: false,
             visible: false,
+            said: false,
             usage: Tokens::default(),
             finish_reason: None,
             model: None,
@@ -187,9 +190,11 @@ impl Answer {
     fn message(&mut self, message: &Message<'_>) -> Effect {
         let Message { content, reasoning, refusal, calls } = message;
         let mut visible = content.opaque || refusal.opaque;
+        self.said |= visible;
         let texts = [&content.text, &refusal.text];
         for text in texts.into_iter().chain(&calls.0).filter(|text| !text.is_empty()) {
             visible = true;
+            self.said |= !text.trim().is_empty();
             self.say(text);
         }
         let hidden = !reasoning.is_empty() || content.hidden;

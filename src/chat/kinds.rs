@@ -27,7 +27,7 @@ const LAMB: Habits = Habits {
     error_starts: &[
         "[Ollama Error]",
         "Error in create_completion",
-        "Unable to send image to the base LLM",
+        "Unable to send image",
         "❌ Configuration Error:",
         "❌ Authentication Error:",
         "❌ Generation Error:",

@@ -41,7 +41,9 @@ pub(super) fn conclude(sample: &mut Sample, seen: Seen, brief: &Brief, scrubber:
     sample.finish_reason = name(&answer.finish_reason).map(Into::into);
     sample.served_model = name(&answer.model).map(Arc::from);
     sample.fingerprint = name(&answer.fingerprint).map(Arc::from);
-    let id = seen.head.as_ref().and_then(|head| head.header("x-request-id"));
+    // LiteLLM calls it otherwise, and its log too.
+    let ids = ["x-request-id", "x-litellm-call-id"];
+    let id = seen.head.as_ref().and_then(|head| ids.into_iter().find_map(|name| head.header(name)));
     sample.request_id = id.map(|id| scrubber.line(id, NAME).into());
     sample.answer_chars = answer.visible.then_some(answer.chars);
     sample.answer_hash = answer.hash();
@@ -85,7 +87,7 @@ fn facts(seen: &Seen, brief: &Brief, wrong_model: bool, unexpected: bool) -> Fac
         streamed: seen.reading.streamed(),
         malformed: answer.malformed.is_some(),
         tokens: answer.tokens,
-        visible: answer.visible,
+        visible: answer.said,
         finish: answer.finish_reason.is_some(),
         finishes_without_reason: brief.learnt.finishes_without_reason,
         wrong_model,
@@ -175,7 +177,9 @@ fn without_an_end(answer: &Answer) -> &'static str {
 
 fn empty(answer: &Answer) -> String {
     let reason = answer.finish_reason.as_deref().unwrap_or("none");
-    if answer.tokens {
+    if answer.visible {
+        format!("only white space (finish_reason {reason})")
+    } else if answer.tokens {
         format!("only reasoning, nothing visible (finish_reason {reason})")
     } else {
         format!("a proper end and no output (finish_reason {reason})")

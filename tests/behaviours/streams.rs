@@ -276,6 +276,11 @@ async fn streams_that_are_no_answer_though_their_status_is_200() {
             "empty 200 length | m | 3 events | ttfe ttft | only reasoning, nothing visible (finish_reason length)",
         ),
         case(
+            "an answer of white space",
+            events(&[&content(" "), &content("\\n"), STOP, DONE]),
+            "empty 200 stop | m | 2 chars | 4 events | ttfe ttft ttfo | only white space (finish_reason stop)",
+        ),
+        case(
             "an error payload among the events",
             chunked(SSE, &[&hel, &format!("{error}\n\n")]),
             "error_in_body 200 | m | 3 chars | 2 events | ttfe ttft ttfo | upstream failed (server_error)",

@@ -15,7 +15,7 @@ pub(super) const FAULTS: &[Fault] = &[
         error_as_answer(script, "Error in create_completion: Connection error.");
     }),
     Fault::new("lamb_image_error", "an error told as the answer: Unable to send image", |script, _| {
-        error_as_answer(script, "Unable to send image to multimodal model: 400 Bad Request");
+        error_as_answer(script, "Unable to send image to the base LLM, multimodality is not supported. ");
     }),
     Fault::new("lamb_usage_zero", "usage 0/0/0", |script, _| usage(script, 0)),
     Fault::new("empty_answer", "no token and yet a proper end", |script, _| script.set_tokens(0)),
