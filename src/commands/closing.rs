@@ -7,8 +7,10 @@ use super::session::{Terms, Voice};
 use super::{Exit, exit};
 use crate::cli::Format;
 use crate::report::{ancestor, json, text, verdict};
-use crate::results::Finished;
+use crate::results::{Finished, Run};
 use crate::sample::Sample;
+use crate::stats::GateState;
+use crate::stats::validity::Validity;
 
 /// Prints what a run came to.
 pub(super) fn print(
@@ -49,6 +51,7 @@ pub(super) fn print(
             out.line(&verdict::headline(run));
         }
         (Voice::Ancestor(_), folder) => {
+            explain(run, ended);
             // The ancestor's last line stays the last one: where the run lies is said beside it.
             if let Some(folder) = folder.filter(|_| !terms.output.quiet) {
                 super::warn(&format!("results in {folder}"));
@@ -61,6 +64,23 @@ pub(super) fn print(
         }
     }
     Ok(())
+}
+
+/// Why a run ends otherwise than the ancestor's last line says, on stderr: its block has no place for it.
+fn explain(run: &Run, ended: Exit) {
+    if ended != Exit::Invalid {
+        return;
+    }
+    super::warn(&format!("{} (exit {})", verdict::headline(run), ended.code()));
+    for case in &run.cases {
+        let undecided = case.gates.iter().filter_map(|gate| match &gate.state {
+            GateState::Undecided { why } => Some(format!("{} {}: {why}", gate.metric, gate.expected)),
+            _ => None,
+        });
+        let checks =
+            case.validity.iter().flat_map(Validity::fired).map(|check| format!("{}: {}", check.id, check.sentence));
+        undecided.chain(checks).for_each(|line| super::warn(&format!("  {line}")));
+    }
 }
 
 /// From the barrier to the last end: the ancestor's "Total time".
