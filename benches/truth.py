@@ -1,141 +1,256 @@
-"""Holds what lamb-load measured to what the embedded endpoint did, request by request, and exits 1 beyond the limits.
+"""The truth about a run: what the embedded endpoint did, beside what lamb-load measured, request by request.
 
-Usage: python3 benches/truth.py [BINARY] [--full]      on an idle machine; Linux; Python 3.10 or later, nothing else
+Linux, Python 3.10 or later, nothing else. `accuracy` and `self_knowledge` stand on it.
 
-The endpoint runs in a process of its own on the first core, the client on the second. Each request is found in the
+The endpoint runs in a process of its own on the first core, the client on the last. Each request is found in the
 endpoint's log by the "(request N)" at the end of its prompt. The truth is the kernel's instant of the request's first
-byte, and the span of the write that carried a token or the end: an instant within that span is no error.
+byte, and the span of the write that carried a token or the end: an instant within that span is no error, since nobody
+knows when within the write the bytes reached the other side.
 """
 
-import argparse
+import contextlib
 import csv
+import ctypes
 import json
 import os
 import pathlib
+import platform
 import re
 import resource
 import signal
-import statistics
 import subprocess
-import sys
-import tempfile
-import time
+import threading
+from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+BINARY = ROOT / "target" / "release" / "lamb-load"
+CORES = sorted(os.sched_getaffinity(0))
+ENDPOINT_CORE, CLIENT_CORE = CORES[0], CORES[-1]
 
-# What MEASUREMENT promises: users, streamed, error of the median and of the P99, spread of sends; milliseconds.
-STREAMS = [(1, 0.05, 0.2, 5), (50, 0.05, 0.2, 5), (500, 0.05, 0.2, 5)]
-BURSTS = [(50, 0.05, 0.2, 5), (1000, 0.05, 0.2, 15), (10000, 0.05, 0.2, 150)]
+# What has a label of its own in summary.json.
+METRICS = ("latency", "latency_from_due", "ttft", "ttfo", "tpot", "gap")
 
 
-def pinned(core):
-    """Commands that are pinned to a core, where there is more than one."""
-    return ["taskset", "-c", str(core)] if os.cpu_count() > 1 else []
+def prepare():
+    """Raises the limit of descriptors, and ends in good order on SIGTERM, so that no child is left behind."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    signal.signal(signal.SIGTERM, lambda *_: exit(143))
+
+
+def machine():
+    """The machine that the figures come from, and how busy it is with other things."""
+    with open("/proc/cpuinfo") as file:
+        cpu = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), platform.machine())
+    return f"{cpu}, {len(CORES)} cores, Linux {platform.release()}; load average {os.getloadavg()[0]:.1f}"
+
+
+def die_with_parent():
+    """In a child: not even a SIGKILL of this script leaves it running."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def start(command, core, prepare_child=lambda: None, **streams):
+    """A process pinned to a core, dead when this script is."""
+
+    def in_child():
+        die_with_parent()
+        os.sched_setaffinity(0, {core})
+        prepare_child()
+
+    return subprocess.Popen([str(part) for part in command], preexec_fn=in_child, text=True, **streams)
 
 
 class Endpoint:
+    """`lamb-load mock` in a process of its own, and the log of what it did."""
+
     def __init__(self, binary, folder, *flags):
         self.log = folder / "mock.jsonl"
-        command = [*pinned(0), binary, "mock", "--port", "0", "--log", self.log, *flags]
-        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+        command = [binary, "mock", "--port", "0", "--log", self.log, *flags]
+        self.process = start(command, ENDPOINT_CORE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.url = re.search(r"http://\S+", self.process.stdout.readline())[0]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
     def stop(self):
         """Ends it, and says what it did: the number of each request, and its record."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
-        records = [json.loads(line) for line in self.log.read_text().splitlines()]
+        with open(self.log) as file:
+            records = [json.loads(line) for line in file]
         found = [(re.search(r"\(request (\d+)\)$", record["marker"] or ""), record) for record in records]
         return {int(match[1]): record for match, record in found if match}
 
 
+@dataclass
+class Finished:
+    """A client that has ended: its exit code (negative: a signal's), what it said, what it took."""
+
+    code: int
+    said: str
+    cpu_s: float
+    rss_bytes: int
+
+
+def client(command, folder, timeout_s, prepare_child=lambda: None, during=contextlib.nullcontext, output=None):
+    """Runs the client on its core to its end, or kills it; `during(pid)` is the context that it runs in.
+
+    `output` is a file descriptor in place of a file for its stdout.
+    """
+    with open(folder / "said", "w+") as said:
+        process = start(command, CLIENT_CORE, prepare_child, stdout=output or said, stderr=said)
+        killer = threading.Timer(timeout_s, process.kill)
+        killer.start()
+        try:
+            with during(process.pid):
+                _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            killer.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        return Finished(process.returncode, said.read(), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+def scenario(url, users, stream, *more):
+    """A burst at that endpoint, every request numbered."""
+    return "\n".join(
+        [
+            'models = ["m"]',
+            f"users = [{users}]",
+            'prompts = ["Say hello."]',
+            'timeout = "60s"',
+            f'[targets.t]\nurl = "{url}"',
+            *more,
+            f"[request]\nstream = {str(stream).lower()}",
+            "[preflight]\nrequests = 0",
+            "",
+        ]
+    )
+
+
+def load_rows(run):
+    """The rows of the load of a run's folder."""
+    with open(run / "requests.csv", newline="") as file:
+        return [row for row in csv.DictReader(file) if row["phase"] == "load"]
+
+
 def percentile(values, q):
-    """The floor rule of the whole program."""
-    return sorted(values)[min(int(len(values) * q), len(values) - 1)]
+    """The floor rule of the whole program; `q` in percent."""
+    return sorted(values)[min(len(values) * q // 100, len(values) - 1)]
 
 
-def nearest(ours, write, origin):
-    """The instant within a write's span that is nearest to ours, in milliseconds since `origin`."""
-    _, begun, done = write
-    return min(max(ours, (begun - origin) / 1e6), (done - origin) / 1e6)
+def nearest(ours, low, high):
+    """The instant between `low` and `high` that is nearest to ours."""
+    return min(max(ours, low), high)
 
 
-def compare(rows, records, stream):
-    """Pairs of ours and true, by metric."""
-    pairs = {"latency": [], "ttft": [], "max_gap": []}
-    for row in rows:
-        record = records[int(row["request"])]
-        origin = record["first_byte_kernel_ns"] or record["first_byte_ns"]
-        writes = record["writes"]
-        latency = float(row["latency_ms"])
-        pairs["latency"].append((latency, nearest(latency, writes[-1], origin)))
-        if stream:
-            ttft = float(row["ttft_ms"])
-            pairs["ttft"].append((ttft, nearest(ttft, writes[1], origin)))
-            tokens = writes[1 : 1 + record["tokens"]]
-            low = max((after[1] - before[2]) / 1e6 for before, after in zip(tokens, tokens[1:]))
-            high = max((after[2] - before[1]) / 1e6 for before, after in zip(tokens, tokens[1:]))
-            gap = float(row["max_gap_ms"])
-            pairs["max_gap"].append((gap, min(max(gap, low), high)))
-    return {metric: values for metric, values in pairs.items() if values}
+@dataclass
+class Error:
+    """How far our percentiles lie from the true ones, in milliseconds; `worst` of one request, where they have pairs."""
+
+    n: int
+    true_median: float
+    median: float
+    p99: float
+    worst: float
+
+    @property
+    def larger(self):
+        return max(abs(self.median), abs(self.p99))
 
 
-def measure(binary, users, stream, limits):
-    """One case; prints a line a metric and returns what is beyond the limits."""
-    median_limit, p99_limit, spread_limit = limits
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        flags = ["--first-token", "200ms", "--per-token", "10ms", "--tokens", "100"] if stream else ["--first-token", "1s", "--per-token", "0ms", "--tokens", "1"]
-        endpoint = Endpoint(binary, folder, *flags)
-        scenario = folder / "truth.toml"
-        scenario.write_text(
-            f'models = ["m"]\nusers = [{users}]\nprompts = ["Say hello."]\ntimeout = "120s"\n[targets.t]\nurl = "{endpoint.url}"\n'
-            f"[request]\nstream = {str(stream).lower()}\n[preflight]\nrequests = 0\n"
-        )
-        command = [*pinned(min(1, os.cpu_count() - 1)), binary, "run", scenario, "--out", folder, "--allow-invalid", "-q"]
-        finished = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-        records = endpoint.stop()
-        if finished.returncode != 0:
-            return [f"{users} users: exit code {finished.returncode}\n{finished.stdout}{finished.stderr}"]
-        with open(folder / "truth" / "latest" / "requests.csv", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["phase"] == "load" and row["outcome"] == "ok"]
-    what = f"{users:6d} {'streams' if stream else 'users  '}"
-    beyond = []
-    if len(rows) != users:
-        beyond.append(f"{what}: {len(rows)} rows are ok")
-    for metric, pairs in compare(rows, records, stream).items():
-        ours, true = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        median = statistics.median(ours) - statistics.median(true)
-        p99 = percentile(ours, 0.99) - percentile(true, 0.99)
-        worst = max(abs(a - b) for a, b in pairs)
-        print(f"{what}  {metric:8} error of the median {median:+8.3f} ms, of the P99 {p99:+8.3f} ms, worst of one {worst:7.3f} ms")
-        if abs(median) > median_limit or abs(p99) > p99_limit:
-            beyond.append(f"{what} {metric}: beyond {median_limit} and {p99_limit} ms")
-    sent = [float(row["sent_ms"]) for row in rows]
-    seen = [records[int(row["request"])]["first_byte_kernel_ns"] / 1e6 for row in rows]
-    ours, true = max(sent) - min(sent), max(seen) - min(seen)
-    print(f"{what}  spread   of sends {ours:8.3f} ms, as the endpoint saw it {true:8.3f} ms")
-    if ours > spread_limit or (users <= 1000 and abs(ours - true) > 1):
-        beyond.append(f"{what} spread: beyond {spread_limit} ms, or not what the endpoint saw within 1 ms")
-    return beyond
+def error_of(pairs):
+    """The error of (ours, true) pairs."""
+    ours, true = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    at = lambda q: percentile(ours, q) - percentile(true, q)  # noqa: E731
+    return Error(len(pairs), percentile(true, 50), at(50), at(99), max(abs(a - b) for a, b in pairs))
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("binary", nargs="?", default=ROOT / "target" / "release" / "lamb-load")
-    parser.add_argument("--full", action="store_true", help="also 10,000 users at once")
-    options = parser.parse_args()
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    beyond = []
-    for stream, cases in ((True, STREAMS), (False, BURSTS)):
-        for users, *limits in cases:
-            if users <= 1000 or options.full:
-                beyond += measure(options.binary, users, stream, limits)
-                time.sleep(1)
-    print("\n".join(["", *beyond] if beyond else ["", "all within the limits"]))
-    sys.exit(1 if beyond else 0)
+def origin_of(record):
+    """The kernel had the request's first byte. It cannot have been later than our endpoint had it."""
+    return min(record["first_byte_kernel_ns"] or record["first_byte_ns"], record["first_byte_ns"]) / 1e6
 
 
-if __name__ == "__main__":
-    main()
+class Join:
+    """Rows that are ok, each with its record.
+
+    `lost` says that the endpoint's queue may lose first bytes, which the kernel then sends again: the endpoint cannot
+    know when they were first sent, so their instant is the client's own there, and only what came back is held.
+    """
+
+    def __init__(self, rows, records, lost=False):
+        self.lost = lost
+        self.both = [(row, records[int(row["request"])]) for row in rows if row["outcome"] == "ok"]
+        # The barrier on the endpoint's clock: the least that lay between it and a first byte.
+        self.start = min((origin_of(record) - float(row["sent_ms"]) for row, record in self.both), default=0.0)
+
+    def errors(self, summary=None):
+        """The error of every metric that these requests have; that of the pooled gaps needs the run's summary."""
+        pairs = {}
+        for row, record in self.both:
+            for metric, pair in self.pairs(row, record):
+                pairs.setdefault(metric, []).append(pair)
+        errors = {metric: error_of(found) for metric, found in pairs.items()}
+        if summary and "ttft" in errors:
+            errors["gap"] = self.pooled_gaps(summary["gap"])
+        return errors
+
+    def pairs(self, row, record):
+        """Ours and the truth of one request, by metric."""
+        origin = self.start + float(row["sent_ms"]) if self.lost else origin_of(record)
+        writes = [(begun / 1e6, done / 1e6) for _, begun, done in record["writes"]]
+        begun, done = writes[-1]
+        since_due = self.start + float(row["due_ms"])
+        for metric, since in (("latency", origin), ("latency_from_due", since_due)):
+            ours = float(row[metric + "_ms"])
+            yield metric, (ours, nearest(ours, begun - since, done - since))
+        if not row["ttft_ms"]:
+            return
+        tokens = writes[1 : 1 + record["tokens"]]
+        for metric in ("ttft", "ttfo"):
+            ours = float(row[metric + "_ms"])
+            yield metric, (ours, nearest(ours, tokens[0][0] - origin, tokens[0][1] - origin))
+        if len(tokens) < 2:
+            return
+        low = max(after[0] - before[1] for before, after in zip(tokens, tokens[1:]))
+        high = max(after[1] - before[0] for before, after in zip(tokens, tokens[1:]))
+        # All in one read has neither a gap nor a pace, and says so by an empty cell.
+        if row["max_gap_ms"]:
+            ours = float(row["max_gap_ms"])
+            yield "max_gap", (ours, nearest(ours, low, high))
+        if row["tpot_ms"]:
+            ours, steps = float(row["tpot_ms"]), len(tokens) - 1
+            low, high = (tokens[-1][0] - tokens[0][1]) / steps, (tokens[-1][1] - tokens[0][0]) / steps
+            yield "tpot", (ours, nearest(ours, low, high))
+
+    def pooled_gaps(self, gap):
+        """The error of the pooled gaps: their percentiles against those of the shortest and longest true ones."""
+        low, high = [], []
+        for _, record in self.both:
+            tokens = [(begun / 1e6, done / 1e6) for _, begun, done in record["writes"][1 : 1 + record["tokens"]]]
+            low += [max(after[0] - before[1], 0) for before, after in zip(tokens, tokens[1:])]
+            high += [after[1] - before[0] for before, after in zip(tokens, tokens[1:])]
+        low.sort(), high.sort()
+
+        def off(q, name):
+            at = min(len(low) * q // 100, len(low) - 1)
+            ours = gap["answered_only"][name]["value"]
+            return ours - nearest(ours, low[at], high[at])
+
+        median, p99 = off(50, "median"), off(99, "p99")
+        return Error(len(low), low[len(low) // 2], median, p99, max(abs(median), abs(p99)))
+
+    def spreads(self):
+        """From the first to the last request sent, as we say and as the endpoint saw it, in milliseconds."""
+        ours = [float(row["sent_ms"]) for row, _ in self.both]
+        seen = [origin_of(record) for _, record in self.both]
+        return max(ours) - min(ours), max(seen) - min(seen)
