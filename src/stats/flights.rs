@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
+use super::burst::Burst;
 use super::observation::Observation;
 use super::values::EXACT_LIMIT;
 
@@ -110,14 +111,19 @@ impl Flights {
         }
     }
 
-    /// When each answered request was complete, in seconds since the first left, ascending; empty beyond
-    /// [`EXACT_LIMIT`] requests.
-    pub fn completions_s(&self) -> Vec<f64> {
-        let (Track::Exact(flights), Some(first)) = (&self.track, self.first_sent_us) else { return Vec::new() };
-        let mut landed: Vec<u64> =
-            flights.iter().filter(|flight| flight.ok).map(|flight| flight.landed_us - first).collect();
-        landed.sort_unstable();
-        landed.into_iter().map(|us| us as f64 / 1e6).collect()
+    /// What became of the round as a burst; `None` beyond [`EXACT_LIMIT`] requests or where none was sent.
+    pub fn burst(&self) -> Option<Burst> {
+        let (Track::Exact(flights), Some(first)) = (&self.track, self.first_sent_us) else { return None };
+        let mut answered: Vec<&Flight> = flights.iter().filter(|flight| flight.ok).collect();
+        answered.sort_by_key(|flight| (flight.sent_us, flight.landed_us));
+        let seconds = |us: u64| us as f64 / 1e6;
+        let fastest = answered.iter().map(|flight| flight.landed_us - flight.sent_us).min();
+        Some(Burst {
+            answered_s: answered.iter().map(|flight| seconds(flight.landed_us - first)).collect(),
+            fastest_s: fastest.map_or(f64::INFINITY, seconds),
+            spread_s: self.spread_us().map_or(0.0, seconds),
+            failed: self.requests - self.ok,
+        })
     }
 
     /// Whether the most in the air is a lower bound.
@@ -233,7 +239,13 @@ mod tests {
         assert_eq!((round.requests, round.sent, round.ok, round.most(), round.last_end_us), (5, 4, 4, 3, 900));
         assert_eq!((round.spread_us(), round.span_us()), (Some(120), Some(900)));
         assert_eq!((round.at_last_departure(), round.answered_before_last_departure()), (Some(3), 1));
-        assert_eq!(round.completions_s(), [0.0001, 0.00013, 0.00025, 0.00062]);
+        let burst = Burst {
+            answered_s: vec![0.0001, 0.00025, 0.00013, 0.00062],
+            fastest_s: 0.00003,
+            spread_s: 0.00012,
+            failed: 1,
+        };
+        assert_eq!(round.burst(), Some(burst));
     }
 
     #[test]

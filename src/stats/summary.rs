@@ -71,7 +71,7 @@ pub struct Summary {
     pub simultaneity: Simultaneity,
     /// Last sent − first sent; of several rounds the longest.
     pub send_spread_ms: Option<f64>,
-    /// What the burst tells about the server.
+    /// What the burst tells about the server; of a single round nothing.
     pub inference: Inference,
     /// Requests that are ok and meet every per-request limit ÷ attempted; `None` where the scenario has no such limit.
     pub goodput: Option<f64>,
@@ -162,7 +162,11 @@ impl Summary {
         let timing = Timing::of(&flights);
         let simultaneity = flights.iter().map(|round| Simultaneity::of(round)).min_by_key(|round| round.most);
         let simultaneity = simultaneity.unwrap_or_default();
-        let inference = burst::infer_rounds(&flights, subject.lone_s, subject.spread_ms);
+        // One answer a case: its rounds met the same server, and a single round tells less.
+        let inference = match subject.round {
+            None => burst::infer_rounds(&flights, subject.lone_s, subject.spread_ms),
+            Some(_) => Inference::default(),
+        };
         Summary {
             rounds: u32::try_from(flights.len()).unwrap_or(u32::MAX),
             requests: tally.requests(),
