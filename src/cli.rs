@@ -37,6 +37,8 @@ pub enum Verb {
     Burst(Burst),
     /// Check scenarios and print their plan; nothing is sent.
     Check(Check),
+    /// Find out how many users this machine can measure, against the embedded endpoint.
+    Calibrate(Calibrate),
     /// List what a server's /v1/models lists.
     Models(Models),
     /// Start the embedded OpenAI-compatible endpoint.
@@ -192,6 +194,20 @@ pub struct Check {
     /// Also print where each value came from.
     #[arg(long)]
     pub origin: bool,
+}
+
+/// `lamb-load calibrate`
+#[derive(Debug, Args)]
+pub struct Calibrate {
+    /// Fewer loads, 20 s at most in place of 90.
+    #[arg(long)]
+    pub quick: bool,
+    /// How long it may take: seconds, or "250ms", "3m".
+    #[arg(long, value_name = "TIME")]
+    pub time: Option<String>,
+    /// Keep the result in this file instead of the user's cache, where check and run look for it.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// `lamb-load models`

@@ -2,6 +2,7 @@
 
 mod answers;
 mod burst;
+mod calibrate;
 mod check;
 mod closing;
 mod embedded;
@@ -68,6 +69,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Verb::Run(args) => run::run(args),
         Verb::Burst(args) => run::burst(args),
         Verb::Check(args) => check::check(args),
+        Verb::Calibrate(args) => calibrate::calibrate(args),
         Verb::Models(args) => models::models(args),
         Verb::Mock(args) => mock::mock(args),
         Verb::Report(args) => report::report(args),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{paths, warn};
+use super::{calibrate, paths, warn};
 use crate::cli;
 use crate::scenario::{self, Overrides, Problems, Resolved};
 
@@ -45,6 +45,9 @@ pub(super) fn resolve(typed: &[PathBuf], overrides: &Overrides) -> anyhow::Resul
                 wrong = true;
             }
         }
+    }
+    if !wrong {
+        calibrate::advise(resolved.iter().map(|one| &one.plan));
     }
     Ok((!wrong).then_some(resolved))
 }

@@ -3,6 +3,7 @@
 //! What a server sent is data here, never markup: every format escapes it in its own way.
 
 pub mod ancestor;
+pub mod calibration;
 pub mod json;
 pub mod markdown;
 pub mod measured;

@@ -5,6 +5,7 @@
 
 pub mod binomial;
 pub mod burst;
+pub mod calibration;
 pub mod distribution;
 pub mod exact;
 pub mod failures;
