@@ -4,7 +4,7 @@ use crate::report::numbers::{self, count, digits, percent, span, time};
 use crate::results::CaseRun;
 use crate::results::cell::printable;
 use crate::stats::burst::Finding;
-use crate::stats::validity::Label;
+use crate::stats::validity::{Label, Validity};
 use crate::stats::{Distribution, Quantile, Summary};
 
 /// One thing that was measured.
@@ -100,8 +100,14 @@ fn distribution(case: &CaseRun, name: &str, is_headline: bool) -> Vec<Line> {
     if is_headline && let Some(value) = intervals(all) {
         lines.push(Line { name: "", value, struck });
     }
-    if struck && let Some(error) = metric.and_then(|metric| metric.error_ms) {
-        lines.push(plain("", format!("not to be believed: our own error is up to {}", time(error))));
+    if struck {
+        let broken = case.validity.as_ref().and_then(Validity::broken);
+        let why = match (broken, metric.and_then(|metric| metric.error_ms)) {
+            (Some(check), _) => format!("{} (below)", check.id),
+            (None, Some(error)) => format!("our own error is up to {}", time(error)),
+            (None, None) => "our own error is not known".to_owned(),
+        };
+        lines.push(plain("", format!("not to be believed: {why}")));
     }
     lines
 }
