@@ -6,6 +6,7 @@
 pub mod binomial;
 pub mod burst;
 pub mod calibration;
+pub mod compare;
 pub mod distribution;
 pub mod exact;
 pub mod failures;
