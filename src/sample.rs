@@ -281,6 +281,11 @@ pub struct Sample {
     pub max_gap: Option<Duration>,
     /// Gaps between token-bearing reads, in microseconds, for the pooled distribution; empty unless streamed.
     pub gaps_us: Vec<u32>,
+    /// How much earlier than told the first token may have come, its read having held more behind it; `None` without a
+    /// streamed token.
+    pub first_token_doubt: Option<Duration>,
+    /// The same of each token-bearing read where it is not zero, in microseconds.
+    pub doubts_us: Vec<u32>,
     /// The largest kernel-to-user lag of a read, already taken off the instants.
     pub read_lag_max: Option<Duration>,
     /// Server-sent events seen.
@@ -327,6 +332,8 @@ impl Sample {
             streamed: false,
             max_gap: None,
             gaps_us: Vec::new(),
+            first_token_doubt: None,
+            doubts_us: Vec::new(),
             read_lag_max: None,
             events: 0,
             reads: 0,

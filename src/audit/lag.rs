@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::facts::{Lag, ReadLag};
-use crate::wire::Ledger;
+use crate::wire::{Ledger, pulse};
 
 /// Delays in nanoseconds, to 0.1 %, up to a minute.
 const LONGEST_NS: u64 = 60_000_000_000;
@@ -84,6 +84,7 @@ impl Shared {
         let sent = self.sent.swap(0, Ordering::Relaxed);
         if sent != 0 {
             let lag = self.now().saturating_sub(sent);
+            pulse::answered(std::time::Duration::from_nanos(lag));
             self.lags.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(lag);
         }
     }

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use super::witness::WITNESS;
 use super::{host, lag, proc};
 use crate::facts::ClientFacts;
 
 const PING_EVERY: Duration = Duration::from_millis(5);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Threads of the embedded endpoint: in this process, but not the client.
-const WITNESS: &str = "mock";
 
 /// A thread that watches until it is asked what it saw.
 #[derive(Debug)]

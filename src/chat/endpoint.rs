@@ -103,6 +103,7 @@ impl Endpoint {
             pinned.http2 = self.route.http2;
             pinned.proxy = self.route.proxy.clone();
             pinned.kernel_time = self.route.kernel_time;
+            pinned.in_ledger = self.route.in_ledger;
             pinned.local = self.route.local.clone();
             pinned
         });

@@ -156,6 +156,9 @@ impl Seen {
                     if let Err(stop) = self.take(&piece, &mut coding, terms.start) {
                         break Some(stop);
                     }
+                    if self.reading.is_crowded() {
+                        self.reading.doubted(response.doubt());
+                    }
                 }
             }
             if self.reading.is_over() {

@@ -67,8 +67,15 @@ pub struct Reading {
     pub gaps_us: Vec<u32>,
     /// The largest of them, exactly.
     pub max_gap: Option<Duration>,
+    /// How much earlier than its instant the first token may have come; 0 unless its read held more behind it.
+    pub first_token_doubt: Duration,
+    /// The same of each token-bearing read where it is not 0, in microseconds, rounded up.
+    pub doubts_us: Vec<u32>,
     last_read: Option<u64>,
     last_token_read: Option<u64>,
+    /// The read in which an event came behind a token, until it is asked about; and the last that was.
+    crowded: Option<u64>,
+    asked_about: Option<u64>,
 }
 
 impl Reading {
@@ -85,8 +92,12 @@ impl Reading {
             token_reads: 0,
             gaps_us: Vec::new(),
             max_gap: None,
+            first_token_doubt: Duration::ZERO,
+            doubts_us: Vec::new(),
             last_read: None,
             last_token_read: None,
+            crowded: None,
+            asked_about: None,
         }
     }
 
@@ -131,6 +142,24 @@ impl Reading {
             }
             _ => self.add(read.bytes, read),
         }
+    }
+
+    /// Whether the latest read held a token and an event behind it, and nobody has said yet how much earlier than the
+    /// read's instant that token may have come: then [`Reading::doubted`] is due.
+    pub fn is_crowded(&self) -> bool {
+        self.crowded.is_some()
+    }
+
+    /// The tokens of the crowded read may have come so much earlier.
+    pub fn doubted(&mut self, by: Duration) {
+        self.asked_about = self.crowded.take();
+        if by.is_zero() {
+            return;
+        }
+        if self.token_reads == 1 {
+            self.first_token_doubt = by;
+        }
+        self.doubts_us.push(u32::try_from(by.as_nanos().div_ceil(1000)).unwrap_or(u32::MAX));
     }
 
     /// The body has ended, or nothing more will be read: what was not ended is looked at too.
@@ -201,7 +230,7 @@ impl Reading {
     fn add(&mut self, bytes: &[u8], read: Read<'_>) -> Result<(), TooLarge> {
         match &mut self.body {
             Body::Events(decoder) => {
-                let mut seen = Seen::default();
+                let mut seen = Seen { behind: self.last_token_read == Some(read.number), ..Seen::default() };
                 let answer = &mut self.answer;
                 let fed = decoder.feed(bytes, |event| seen.add(answer.event(event)));
                 self.mark(seen, read.at, read.number);
@@ -224,6 +253,9 @@ impl Reading {
 
     /// Everything that one read brought happened at its instant.
     fn mark(&mut self, seen: Seen, at: Duration, number: u64) {
+        if seen.crowded && self.asked_about != Some(number) {
+            self.crowded = Some(number);
+        }
         if seen.events > 0 {
             self.at.first_event.get_or_insert(at);
         }
@@ -255,13 +287,63 @@ impl Reading {
 struct Seen {
     events: u32,
     effect: Effect,
+    /// A token came earlier in this read.
+    behind: bool,
+    /// And an event after it.
+    crowded: bool,
 }
 
 impl Seen {
     fn add(&mut self, effect: Effect) {
         self.events += 1;
+        self.crowded |= self.behind;
+        self.behind |= effect.token;
         self.effect.token |= effect.token;
         self.effect.visible |= effect.visible;
         self.effect.finish |= effect.finish;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLI: Duration = Duration::from_millis(1);
+
+    fn token(text: &str) -> String {
+        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":{text:?}}}}}]}}\n\n")
+    }
+
+    /// Which of the parts, each a read's number and its bytes, make the read crowded; a crowded read is asked about.
+    fn crowded(parts: &[(u64, &str)]) -> (Vec<bool>, Reading) {
+        let mut reading = Reading::new(Declared::Events, true, Answer::new(0));
+        let mut all = Vec::new();
+        for (number, text) in parts {
+            reading.take(Read { bytes: text.as_bytes(), at: MILLI * *number as u32, number: *number }).unwrap();
+            all.push(reading.is_crowded());
+            if reading.is_crowded() {
+                reading.doubted(MILLI * *number as u32 / 2);
+            }
+        }
+        (all, reading)
+    }
+
+    #[test]
+    fn a_read_is_crowded_once_if_anything_came_behind_a_token_in_it_piece_by_piece_too() {
+        let (a, two, role) = (token("a"), token("a") + &token("b"), "data: {\"choices\":[{\"delta\":{}}]}\n\n");
+        let role_and_token = role.to_owned() + &a;
+        let (all, reading) =
+            crowded(&[(1, role), (2, &role_and_token), (3, &a), (4, &two), (5, &a), (5, &a), (5, role), (6, role)]);
+        assert_eq!(all, [false, false, false, true, false, true, false, false]);
+        assert_eq!((reading.first_token_doubt, reading.doubts_us), (Duration::ZERO, vec![2000, 2500]));
+    }
+
+    #[test]
+    fn a_first_token_is_doubtful_if_its_own_read_is_and_nothing_is_where_the_read_was_one_segment() {
+        let two = token("a") + "data: [DONE]\n\n";
+        let (_, reading) = crowded(&[(7, &two)]);
+        assert_eq!((reading.first_token_doubt, &reading.doubts_us), (MILLI * 7 / 2, &vec![3500]));
+        let (_, reading) = crowded(&[(0, &two)]);
+        assert_eq!((reading.first_token_doubt, reading.doubts_us), (Duration::ZERO, vec![]));
     }
 }

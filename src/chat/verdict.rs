@@ -57,6 +57,8 @@ pub(super) fn conclude(sample: &mut Sample, seen: Seen, brief: &Brief, scrubber:
     sample.token_reads = reading.token_reads;
     sample.max_gap = reading.max_gap;
     sample.gaps_us = reading.gaps_us;
+    sample.first_token_doubt = reading.at.first_token.filter(|_| sample.streamed).map(|_| reading.first_token_doubt);
+    sample.doubts_us = reading.doubts_us;
 }
 
 fn instants(sample: &mut Sample, seen: &Seen, start: Instant) {

@@ -44,7 +44,16 @@ pub fn lines(case: &CaseRun) -> Vec<Line> {
         lines.push(plain("server", text));
     }
     lines.push(plain("answered by", models(summary)));
+    lines.extend(control(case).map(|text| plain("own lag", text)));
     lines
+}
+
+/// How late this client was with a stream of known timing.
+fn control(case: &CaseRun) -> Option<String> {
+    let lag = case.client.as_ref()?.control_stream?;
+    let [p50, p90, p99, max] = [lag.p50_ms, lag.p90_ms, lag.p99_ms, lag.max_ms].map(time);
+    let events = count(lag.n, "event");
+    Some(format!("P50 {p50} · P90 {p90} · P99 {p99} · max {max}, a control stream of {events}"))
 }
 
 /// Whether the medians of two distributions are more than 1 % apart.

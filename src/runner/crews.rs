@@ -8,6 +8,8 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 
+use crate::wire::pulse;
+
 /// Running crews; dropped, they end.
 #[derive(Debug)]
 pub struct Crews {
@@ -22,7 +24,10 @@ impl Crews {
         let over = CancellationToken::new();
         let mut crews = Crews { handles: Vec::new(), over: over.clone(), threads: Vec::new() };
         for number in 1..=count.max(1) {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let mut runtime = Builder::new_current_thread();
+            // When it sleeps it has read everything: that bounds what a read of several events leaves uncertain.
+            runtime.enable_all().on_thread_park(pulse::parks).on_thread_unpark(pulse::unparks);
+            let runtime = runtime.build()?;
             crews.handles.push(runtime.handle().clone());
             let over = over.clone();
             let thread = std::thread::Builder::new().name(format!("crew {number}"));

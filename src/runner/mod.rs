@@ -12,6 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::Control;
 use crate::chat::endpoint::{Endpoint, Learnt};
 use crate::chat::preflight;
 use crate::facts::ClientFacts;
@@ -69,7 +70,8 @@ pub async fn run(
 ) -> Result<Ended, RunError> {
     let endpoints = way::endpoints(plan, &setup.run_id, setup.keep_answers)?;
     tell(Event::PlanMade(plan));
-    let mut hall = Hall { plan, setup, crews, endpoints, grounds: HashMap::new(), serial: 0 };
+    let control = Control::start(crews.handles())?;
+    let mut hall = Hall { plan, setup, crews, control, endpoints, grounds: HashMap::new(), serial: 0 };
     let mut ended = Ended::default();
     for (index, case) in plan.cases.iter().enumerate() {
         if setup.stop.sending.is_cancelled() || (!ended.cases.is_empty() && !hall.rest().await) {
@@ -111,6 +113,7 @@ struct Hall<'a> {
     plan: &'a Plan,
     setup: &'a Setup,
     crews: &'a Crews,
+    control: Control,
     /// By target.
     endpoints: HashMap<String, Arc<Endpoint>>,
     /// By target and model; `None` where pre-flight failed.
@@ -224,6 +227,7 @@ impl Hall<'_> {
     ) -> io::Result<ClientFacts> {
         let round = Round {
             crews: self.crews,
+            control: &self.control,
             case,
             endpoint: &ground.endpoint,
             brief: Arc::new(ground.endpoint.brief(case, &ground.learnt)),

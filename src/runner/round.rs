@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::crews::Crews;
-use crate::audit::{self, Watch};
+use crate::audit::{self, Control, Doubts, Watch};
 use crate::chat::endpoint::{Brief, Endpoint, Shot, Unreached};
 use crate::facts::ClientFacts;
 use crate::load::{self, Arrivals, Gauge, Stop};
@@ -26,6 +26,7 @@ const BATCH: usize = 1024;
 /// What one round does.
 pub(super) struct Round<'a> {
     pub(super) crews: &'a Crews,
+    pub(super) control: &'a Control,
     pub(super) case: &'a Arc<Case>,
     pub(super) endpoint: &'a Arc<Endpoint>,
     pub(super) brief: Arc<Brief>,
@@ -69,14 +70,17 @@ impl Round<'_> {
             ready.replaced += one.replaced;
         }
         let watch = Watch::start(self.crews.handles())?;
+        self.control.begin();
         let (start, start_utc) = (Instant::now(), jiff::Timestamp::now());
         let _ = barrier.send(Some(start));
 
         let mut batch = Vec::with_capacity(BATCH);
         let mut rows = 0;
+        let mut doubts = Doubts::new();
         while samples.recv_many(&mut batch, BATCH).await > 0 {
             rows += batch.len() as u64;
             for sample in batch.drain(..) {
+                doubts.add(&sample);
                 landed(start_utc, sample);
             }
             // One wake-up for many samples: this thread may share a core with a crew.
@@ -97,6 +101,9 @@ impl Round<'_> {
             issued: self.gauge.begun(),
             rows,
             read_lag: audit::read_lag(&reads),
+            control_stream: self.control.lag(),
+            first_token_doubt: doubts.first_token(),
+            gap_doubt: doubts.gap(),
             stale_replaced: ready.replaced,
             oldest_connection_ms: age.map(|age| age.as_secs_f64() * 1e3),
             ..watch.stop()

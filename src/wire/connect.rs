@@ -54,7 +54,7 @@ pub async fn connect(route: &Route) -> Result<Connection, ConnectError> {
     let tcp_began = Instant::now();
     let (tcp, remote, kernel_time) = dial_in_order(route, addresses).await?;
     let syn_retransmits = tcp.facts().map(|facts| facts.retransmits);
-    let mut socket = Socket::tcp(tcp, meter);
+    let mut socket = Socket::tcp(tcp, meter, route.in_ledger);
     if let Some(proxy) = &route.proxy {
         let key = format!("{}:{}", route.host, route.port);
         let (host, port) = match route.overrides.get(&key) {

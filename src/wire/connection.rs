@@ -18,6 +18,7 @@ use super::causes::{Circumstances, ConnectError, WireError};
 use super::connect::Connected;
 use super::driver::{Driver, HEADERS};
 use super::meter::{Meter, Probe, Stamps};
+use super::pulse;
 use super::response::Response;
 use super::socket::{Link, Socket, Tcp};
 
@@ -32,6 +33,8 @@ pub struct Connection {
     used: bool,
     kept: bool,
     busy: bool,
+    /// Segments that came together with others in a read, as far as that is certain.
+    merged: u64,
 }
 
 impl Connection {
@@ -60,7 +63,7 @@ impl Connection {
         let tcp = link.socket().stream().cloned();
         let driver = if http2 { Driver::http2(link).await } else { Driver::http1(link).await };
         let driver = driver.map_err(|error| ConnectError::connecting(io::Error::other(error)))?;
-        Ok(Connection { driver, meter, tcp, info, used: false, kept: false, busy: false })
+        Ok(Connection { driver, meter, tcp, info, used: false, kept: false, busy: false, merged: 0 })
     }
 
     /// How connecting went.
@@ -154,6 +157,27 @@ impl Connection {
         self.used = true;
         self.kept = true;
         self.busy = false;
+    }
+
+    /// How much earlier than its stamp says the first bytes of the latest read may have arrived.
+    ///
+    /// Nothing, if it was one segment. Asked only of reads that hold several events, for it costs two system calls.
+    pub(super) fn doubt(&mut self) -> Duration {
+        if self.came_at_once() { Duration::ZERO } else { self.meter.doubt(pulse::caught_up().map(Instant::from_std)) }
+    }
+
+    /// Whether the latest read was certainly one segment: no more have arrived than reads have emptied the socket,
+    /// those left out that are known to have been merged before.
+    fn came_at_once(&mut self) -> bool {
+        let Some(tcp) = &self.tcp else { return false };
+        let Some(segments) = tcp.facts().and_then(|facts| facts.segments) else { return false };
+        let merged = u64::from(segments).saturating_sub(self.meter.drained());
+        let at_once = merged <= self.merged;
+        // With something unread the count would hold segments of the next read.
+        if matches!(tcp.peek(), Ok(None)) {
+            self.merged = merged;
+        }
+        at_once
     }
 
     /// Classes an error, with what is known of the connection.

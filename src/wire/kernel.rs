@@ -15,6 +15,8 @@ pub(super) struct TcpFacts {
     pub(super) retransmits: u32,
     /// Bytes that the peer's kernel has acknowledged (the SYN is not one of them); kernels before 4.1 do not say.
     pub(super) acknowledged: Option<u64>,
+    /// Segments with data that have arrived; kernels before 4.6 do not say.
+    pub(super) segments: Option<u32>,
 }
 
 #[cfg(target_os = "linux")]
@@ -109,7 +111,7 @@ mod linux {
     }
 
     /// The start of the kernel's `struct tcp_info`, which only ever grows at its end. (libc's stops before the last
-    /// field here.)
+    /// fields here.)
     #[repr(C)]
     struct TcpInfo {
         flags: [u8; 8],
@@ -117,6 +119,11 @@ mod linux {
         total_retrans: u32,
         pacing: [u64; 2],
         bytes_acked: u64,
+        bytes_received: u64,
+        segments: [u32; 2],
+        notsent: u32,
+        min_rtt: u32,
+        data_segments_in: u32,
     }
 
     /// What the kernel says of a TCP socket.
@@ -138,8 +145,10 @@ mod linux {
         }
         // SAFETY: zeroed before and written by the kernel; integers have no invalid values.
         let info = unsafe { info.assume_init() };
-        let acknowledged = (length as usize >= size_of::<TcpInfo>()).then(|| info.bytes_acked.saturating_sub(1));
-        Some(TcpFacts { retransmits: info.total_retrans, acknowledged })
+        let told = |field: usize, size: usize| length as usize >= field + size;
+        let acknowledged = told(offset_of!(TcpInfo, bytes_acked), 8).then(|| info.bytes_acked.saturating_sub(1));
+        let segments = told(offset_of!(TcpInfo, data_segments_in), 4).then_some(info.data_segments_in);
+        Some(TcpFacts { retransmits: info.total_retrans, acknowledged, segments })
     }
 }
 

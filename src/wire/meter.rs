@@ -21,6 +21,13 @@ pub(super) struct Meter {
     last_read: AtomicU64,
     lag: AtomicU64,
     reads: AtomicU64,
+    /// Reads after which the socket was empty.
+    drained: AtomicU64,
+    /// When the latest read was over, by our own clock, and whether it emptied the socket.
+    read_over: AtomicU64,
+    empty: AtomicBool,
+    /// When the latest read before that was over which emptied it.
+    emptied: AtomicU64,
     distrusted: AtomicU64,
     /// Bytes of the current request, and how many of its answer: on the socket, so TLS and framing included.
     written: AtomicU64,
@@ -76,6 +83,10 @@ impl Meter {
             last_read: AtomicU64::new(NONE),
             lag: AtomicU64::new(NONE),
             reads: AtomicU64::new(0),
+            drained: AtomicU64::new(0),
+            read_over: AtomicU64::new(0),
+            empty: AtomicBool::new(false),
+            emptied: AtomicU64::new(0),
             distrusted: AtomicU64::new(0),
             written: AtomicU64::new(0),
             received: AtomicU64::new(0),
@@ -141,6 +152,33 @@ impl Meter {
         }
         self.received.store(received + bytes.len() as u64, Relaxed);
         lag
+    }
+
+    /// The latest read was over at `now`, and left nothing behind if it was `drained`.
+    pub(super) fn read_over(&self, now: Instant, drained: bool) {
+        let before = self.read_over.swap(self.nanos(now), Relaxed);
+        if self.empty.swap(drained, Relaxed) {
+            self.emptied.store(before, Relaxed);
+        }
+        self.drained.fetch_add(u64::from(drained), Relaxed);
+    }
+
+    /// Reads so far that left nothing behind.
+    pub(super) fn drained(&self) -> u64 {
+        self.drained.load(Relaxed)
+    }
+
+    /// How much earlier than the last of its bytes the first ones of the latest read may have arrived.
+    ///
+    /// Not before the request was sent, not before the socket was last seen empty, and not before `caught_up`.
+    pub(super) fn doubt(&self, caught_up: Option<Instant>) -> Duration {
+        let sent = Some(self.first_write.load(Relaxed)).filter(|sent| *sent != NONE);
+        let bounds = [sent, Some(self.emptied.load(Relaxed)), caught_up.map(|at| self.nanos(at))];
+        let earliest = bounds.into_iter().flatten().max().unwrap_or(0);
+        match self.last_read.load(Relaxed) {
+            NONE => Duration::ZERO,
+            last => Duration::from_nanos(last.saturating_sub(earliest)),
+        }
     }
 
     /// When the latest bytes arrived, how long they waited in the kernel, and the number of the read that brought them.
@@ -245,6 +283,28 @@ mod tests {
         meter.read(b"x", epoch + 10 * MILLI, None);
         meter.read(b"x", epoch + 11 * MILLI, Some((real - 5 * MILLI, real)));
         assert_eq!(meter.latest(), (epoch + 10 * MILLI, Some(5 * MILLI), 2));
+    }
+
+    #[test]
+    fn what_a_read_brings_first_is_no_older_than_the_last_time_that_the_socket_was_empty() {
+        let epoch = Instant::now();
+        let at = |ms: u32| epoch + ms * MILLI;
+        let meter = Meter::new(epoch);
+        meter.begin(0);
+        meter.wrote(10, at(5));
+        let read = |ms, drained| {
+            meter.read(b"x", at(ms), None);
+            meter.read_over(at(ms), drained);
+        };
+        assert_eq!(meter.doubt(None), Duration::ZERO);
+        read(12, true);
+        assert_eq!(meter.doubt(None), 7 * MILLI, "since it was sent");
+        read(20, false);
+        assert_eq!(meter.doubt(None), 8 * MILLI, "since the read before");
+        read(23, true);
+        assert_eq!(meter.doubt(None), 11 * MILLI, "the read before had left something behind");
+        assert_eq!(meter.doubt(Some(at(22))), MILLI, "the runtime had caught up since");
+        assert_eq!((meter.doubt(Some(at(30))), meter.drained()), (Duration::ZERO, 2));
     }
 
     #[test]

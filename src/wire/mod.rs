@@ -16,6 +16,7 @@ mod kernel;
 mod ledger;
 mod meter;
 mod proxy;
+pub mod pulse;
 mod response;
 mod route;
 mod socket;

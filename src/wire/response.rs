@@ -84,6 +84,12 @@ impl<'a> Response<'a> {
         Poll::Ready(next)
     }
 
+    /// How much earlier than [`Piece::at`] the first bytes of the latest read may have arrived: a read carries the
+    /// instant of its last segment. Worth asking where a read held several events; costs two system calls.
+    pub fn doubt(&mut self) -> Duration {
+        self.connection.doubt()
+    }
+
     /// The stamps of this request.
     pub fn stamps(&self) -> Stamps {
         self.connection.stamps()

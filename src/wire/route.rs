@@ -34,6 +34,8 @@ pub struct Route {
     pub proxy: Option<Proxy>,
     /// Reads are stamped by the kernel, where it can; off only to measure what that is worth.
     pub kernel_time: bool,
+    /// Reads are noted in their thread's ledger; off for connections that measure nothing of the server's.
+    pub in_ledger: bool,
     /// Local addresses that connections leave from, in turn; empty: the kernel chooses.
     pub local: Vec<IpAddr>,
     /// Whose turn it is.
@@ -52,6 +54,7 @@ impl Route {
             http2: false,
             proxy: None,
             kernel_time: true,
+            in_ledger: true,
             local: Vec::new(),
             turn: AtomicUsize::new(0),
         }

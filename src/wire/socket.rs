@@ -31,6 +31,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 pub(super) struct Socket {
     io: Io,
     meter: Arc<Meter>,
+    in_ledger: bool,
 }
 
 enum Io {
@@ -41,13 +42,13 @@ enum Io {
 
 impl Socket {
     /// A connected TCP stream.
-    pub(super) fn tcp(stream: Tcp, meter: Arc<Meter>) -> Socket {
-        Socket { io: Io::Tcp(stream), meter }
+    pub(super) fn tcp(stream: Tcp, meter: Arc<Meter>, in_ledger: bool) -> Socket {
+        Socket { io: Io::Tcp(stream), meter, in_ledger }
     }
 
     /// Any other stream.
     pub(super) fn other(stream: Box<dyn Stream>, meter: Arc<Meter>) -> Socket {
-        Socket { io: Io::Other(stream), meter }
+        Socket { io: Io::Other(stream), meter, in_ledger: true }
     }
 
     /// The TCP stream below, if there is one.
@@ -123,8 +124,8 @@ fn again(error: &io::Error) -> bool {
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Socket { io, meter } = self.get_mut();
-        let before = buf.filled().len();
+        let Socket { io, meter, in_ledger } = self.get_mut();
+        let (before, room) = (buf.filled().len(), buf.remaining());
         let stamp = match io {
             Io::Tcp(stream) => ready!(stream.poll_read(cx, buf))?,
             Io::Other(stream) => {
@@ -133,17 +134,23 @@ impl AsyncRead for Socket {
             }
         };
         let bytes = &buf.filled()[before..];
-        match stamp {
-            _ if bytes.is_empty() => {}
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let (now, known) = match stamp {
             Some(stamp) => {
                 let (now, real, between) = both_clocks();
-                let lag = meter.read(bytes, now, Some((stamp, real)));
-                ledger::note(lag.map(|lag| (lag, between)));
+                (now, meter.read(bytes, now, Some((stamp, real))).map(|lag| (lag, between)))
             }
             None => {
-                meter.read(bytes, Instant::now(), None);
-                ledger::note(None);
+                let now = Instant::now();
+                meter.read(bytes, now, None);
+                (now, None)
             }
+        };
+        meter.read_over(now, bytes.len() < room);
+        if *in_ledger {
+            ledger::note(known);
         }
         Poll::Ready(Ok(()))
     }
@@ -174,7 +181,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let Socket { io, meter } = self.get_mut();
+        let Socket { io, meter, .. } = self.get_mut();
         let at = Instant::now();
         let written = ready!(match io {
             Io::Tcp(stream) => stream.poll_write(cx, bufs),

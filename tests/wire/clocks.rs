@@ -184,3 +184,42 @@ async fn without_kernel_time_bytes_are_stamped_when_they_are_read() {
     assert_eq!(piece.lag, None);
     assert!(piece.at.into_std() >= woke);
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_read_of_one_segment_leaves_no_doubt_and_one_of_several_as_much_as_lay_between_them() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, told) = mpsc::channel::<&[&[u8]]>();
+    let (wrote, written) = mpsc::channel();
+    let pause = Duration::from_millis(5);
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.read(&mut [0; 1024]).unwrap();
+        for parts in told {
+            for part in parts {
+                stream.write_all(part).unwrap();
+                std::thread::sleep(pause);
+            }
+            wrote.send(()).unwrap();
+        }
+    });
+    let mut connection = open(address).await;
+    tell.send(&[b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"]).unwrap();
+    let mut response = connection.send(request("{}")).await.unwrap();
+    written.recv().unwrap();
+    let mut doubts = Vec::new();
+    for parts in [&[b"1\r\na\r\n1\r\nb\r\n" as &[u8]] as &[&[u8]], &[b"1\r\na\r\n", b"1\r\nb\r\n"], &[b"2\r\nab\r\n"]] {
+        tell.send(parts).unwrap();
+        // Nobody reads meanwhile: this thread is the runtime.
+        written.recv().unwrap();
+        let first = response.next().await.unwrap().unwrap();
+        if first.bytes.len() == 1 {
+            assert_eq!(response.next().await.unwrap().unwrap().read, first.read);
+        }
+        doubts.push(response.doubt());
+    }
+    assert_eq!((doubts[0], doubts[2]), (Duration::ZERO, Duration::ZERO));
+    assert!(doubts[1] >= pause, "{doubts:?}");
+}
