@@ -11,15 +11,15 @@ use tokio::time::{Instant, sleep};
 use super::row::row;
 use super::script::{Ask, STOP, ask_over, content, endpoint, framed, read_request, shot, streamed, whole};
 
-const MS: fn(u64) -> Duration = Duration::from_millis;
-const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
+pub(super) const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 
-fn limits(first_token: Option<u64>, idle: Option<u64>, total: u64) -> Timeouts {
+pub(super) fn limits(first_token: Option<u64>, idle: Option<u64>, total: u64) -> Timeouts {
     Timeouts { connect: MS(10_000), first_token: first_token.map(MS), idle: idle.map(MS), total: MS(total) }
 }
 
 /// Says each text after so many milliseconds, then holds the connection open; the time stands still otherwise.
-async fn over(ask: Ask, script: Vec<(u64, String)>) -> Sample {
+pub(super) async fn over(ask: Ask, script: Vec<(u64, String)>) -> Sample {
     let (near, far) = duplex(1 << 16);
     let server = tokio::spawn(say(far, script));
     let connection = Connection::over(near, false).await.unwrap();
@@ -39,7 +39,7 @@ async fn say(mut stream: DuplexStream, script: Vec<(u64, String)>) {
     std::future::pending::<()>().await;
 }
 
-fn event(text: &str) -> String {
+pub(super) fn event(text: &str) -> String {
     framed(&[text]).concat()
 }
 

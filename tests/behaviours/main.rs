@@ -13,6 +13,7 @@ mod row;
 mod script;
 mod splits;
 mod streams;
+mod tricks;
 mod wholes;
 
 use row::row;

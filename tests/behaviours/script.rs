@@ -210,6 +210,15 @@ pub(super) fn shot(endpoint: &Endpoint, ask: &Ask) -> Shot {
     }
 }
 
+/// One request whose prompt has so many bytes.
+pub(super) fn long_prompt(endpoint: &Endpoint, bytes: usize) -> Shot {
+    let mut shot = shot(endpoint, &whole());
+    let mut case = Case::clone(&shot.brief.case);
+    case.prompts = [Prompt { name: "p1".to_owned(), content: PromptContent::Text("a".repeat(bytes)) }].into();
+    shot.brief = Arc::new(endpoint.brief(&Arc::new(case), &Learnt::nothing(ServerKind::OpenAi)));
+    shot
+}
+
 fn dummy() -> Url {
     Url {
         https: false,
