@@ -24,8 +24,10 @@ pub(super) struct Document<'a> {
     pub(super) cached: Number,
     /// The value of `error`, unless it says nothing.
     pub(super) error: Option<Box<Value>>,
-    /// `detail` or `message`: an error where there are no choices.
+    /// `detail`: an error where there are no choices.
     pub(super) complaint: Option<Box<Value>>,
+    /// `message`: an error where there are no choices, unless an answer comes all the same.
+    pub(super) remark: Text<'a>,
     /// It calls itself an error: `"object": "error"`.
     pub(super) is_error: bool,
 }
@@ -34,8 +36,10 @@ pub(super) struct Document<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Choice<'a> {
     index: Number,
-    /// `delta` or `message`.
-    pub(super) message: Message<'a>,
+    /// What is new.
+    pub(super) delta: Option<Message<'a>>,
+    /// All of it. Some servers send it beside `delta`: in each chunk so far, or with an empty `delta` in the whole.
+    pub(super) message: Option<Box<Message<'a>>>,
     pub(super) finish_reason: Text<'a>,
     /// Some gateways put a failure of the model here.
     pub(super) error: Option<Box<Value>>,
@@ -62,7 +66,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// An object, or the first of an array of them: a way in which some gateways wrap an error.
+/// An object, or the error in the first of an array of them: some gateways wrap it so. An answer never comes in one.
 struct Root<'a>(Document<'a>);
 
 impl<'de> Deserialize<'de> for Root<'de> {
@@ -79,7 +83,8 @@ impl<'de> Deserialize<'de> for Root<'de> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Document<'de>, A::Error> {
                 let first = seq.next_element::<Object<Document<'de>>>()?;
                 while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-                Ok(first.and_then(|object| object.0).unwrap_or_default())
+                let first = first.and_then(|object| object.0).unwrap_or_default();
+                Ok(Document { has_choices: false, choice: None, usage: None, ..first })
             }
         }
         deserializer.deserialize_any(OfRoot).map(Root)
@@ -104,8 +109,10 @@ impl<'de> Fields<'de> for Document<'de> {
             "detail" => self.complaint = self.complaint.take().or(telling(take(map)?)),
             // An object here is another protocol's answer, and no complaint.
             "message" => {
-                let Text(sentence) = take(map)?;
-                self.complaint = self.complaint.take().or(telling(Value::from(sentence)));
+                let remark: Text<'de> = take(map)?;
+                if !remark.0.is_empty() {
+                    self.remark = remark;
+                }
             }
             "object" | "type" => self.is_error |= take::<A, Text<'de>>(map)?.0 == "error",
             _ => skip(map)?,
@@ -143,12 +150,13 @@ impl<'de> Fields<'de> for Choice<'de> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "index" => self.index = take(map)?,
-            "delta" | "message" => {
-                if let Object(Some(message)) = take(map)? {
-                    self.message = message;
-                }
+            "delta" => self.delta = take::<A, Object<Message<'de>>>(map)?.0,
+            "message" => self.message = take::<A, Object<Message<'de>>>(map)?.0.map(Box::new),
+            "finish_reason" => {
+                let reason: Text<'de> = take(map)?;
+                // Some languages write their null as a word.
+                self.finish_reason = if matches!(&*reason.0, "null" | "None") { Text::default() } else { reason };
             }
-            "finish_reason" => self.finish_reason = take(map)?,
             "error" => self.error = telling(take(map)?),
             _ => skip(map)?,
         }

@@ -46,16 +46,26 @@ impl<'a> Text<'a> {
     }
 }
 
-/// A value that says something: not null, false, or empty. Boxed, since it is rare and documents are moved often.
+/// A value that says something: not null, false, 0, or empty. Boxed, since it is rare and documents are moved often.
 pub(super) fn telling(value: Value) -> Option<Box<Value>> {
     let silent = match &value {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(fields) => fields.is_empty(),
-        _ => false,
+        _ => is_silent(&value),
     };
     (!silent).then(|| Box::new(value))
+}
+
+/// Nothing is said anywhere in it.
+pub(super) fn is_silent(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.iter().all(is_silent),
+        Value::Object(fields) => fields.values().all(is_silent),
+    }
 }
 
 /// Everything a lenient visitor does with a type that does not fit.

@@ -16,6 +16,8 @@ pub(super) struct Message<'a> {
     pub(super) refusal: Content<'a>,
     /// The fragments of `tool_calls` (or `function_call`): names and arguments, in order.
     pub(super) calls: Calls<'a>,
+    /// There was something to hear or to look at.
+    pub(super) media: bool,
 }
 
 /// Text, or parts of it.
@@ -48,6 +50,7 @@ impl<'de> Fields<'de> for Message<'de> {
                 let Calls(calls) = take(map)?;
                 self.calls.0.extend(calls);
             }
+            "audio" | "images" => self.media |= telling(take(map)?).is_some(),
             _ => skip(map)?,
         }
         Ok(())

@@ -29,6 +29,7 @@ pub mod scrub;
 pub mod server;
 mod sniff;
 pub mod sse;
+mod surrogates;
 mod verdict;
 
 pub use endpoint::{Brief, Endpoint, EndpointError, Learnt, Shot, Unreached};

@@ -164,6 +164,11 @@ impl Reading {
 
     /// The body has ended, or nothing more will be read: what was not ended is looked at too.
     pub fn end(&mut self) {
+        self.end_body();
+        self.answer.end();
+    }
+
+    fn end_body(&mut self) {
         let at = self.at.last_byte.unwrap_or_default();
         let number = self.last_read.unwrap_or_default();
         match std::mem::replace(&mut self.body, Body::Unknown(Vec::new())) {
@@ -184,7 +189,7 @@ impl Reading {
                 self.body = Body::Json(Vec::new());
             }
             Body::Garbage(kept) => {
-                let what = if self.declared == Declared::Html || kept.trim_ascii_start().starts_with(b"<") {
+                let what = if self.declared == Declared::Html || sniff(&kept) == Some(Looks::Markup) {
                     "HTML where an answer was due"
                 } else {
                     "neither JSON nor events"

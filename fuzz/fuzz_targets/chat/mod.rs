@@ -16,3 +16,5 @@ pub mod reading;
 mod sniff;
 #[path = "../../../src/chat/sse.rs"]
 pub mod sse;
+#[path = "../../../src/chat/surrogates.rs"]
+mod surrogates;
