@@ -124,19 +124,22 @@ impl Seen {
             return self.read_error(response, alarm, coding.unwrap_or(Coding::Identity)).await;
         }
         let declared = Declared::parse(head.header("content-type").unwrap_or_default());
-        let length: u64 = head.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        // Chunks overrule a length beside them.
+        let announced = head.header("content-length").filter(|_| head.header("transfer-encoding").is_none());
+        let length: u64 = announced.and_then(|length| length.parse().ok()).unwrap_or(0);
         self.reading = Reading::new(declared, terms.stream, Answer::new(terms.keep));
-        let Some(coding) = coding else {
-            self.reading.answer.malformed = Some(format!("content-encoding {named}, though none was accepted"));
-            self.ended = true;
-            return;
-        };
         let limit = if declared == Declared::Events { STREAM_LIMIT } else { DOCUMENT_LIMIT };
         if length > limit {
             self.stop = Some((Stop::TooLarge, format!("a body of {length} bytes is announced")));
             return;
         }
-        self.read_body(response, alarm, terms, coding).await;
+        let known = coding.is_some();
+        self.read_body(response, alarm, terms, coding.unwrap_or(Coding::Identity)).await;
+        // Some servers name the coding of their letters there: only a body that is no answer is taken for a coded one.
+        let answer = &mut self.reading.answer;
+        if !known && answer.error.is_none() && (answer.malformed.is_some() || !answer.tokens) {
+            answer.malformed = Some(format!("content-encoding {named}, though none was accepted"));
+        }
     }
 
     async fn read_body(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>, terms: Terms, mut coding: Coding) {
