@@ -1,7 +1,8 @@
 //! Bodies that come compressed though `accept-encoding: identity` was sent: some proxies do, and an answer is an answer.
 //!
 //! gzip is unpacked a little at a time, so that a small body that unpacks into a huge one is refused when it outgrows
-//! its bound and is never held. Other codings are not known.
+//! its bound and is never held. It may come in several members, and what stands behind them is passed over, as other
+//! clients do. Other codings are not known.
 
 use std::io::{self, Write as _};
 
@@ -15,7 +16,17 @@ pub(super) enum Coding {
     /// As it is.
     Identity,
     /// gzip, so far.
-    Gzip(Box<GzDecoder<Vec<u8>>>),
+    Gzip(Box<Gunzip>),
+}
+
+/// The members of a gzip body.
+pub(super) struct Gunzip {
+    /// The current member, and what it said that was not handed over yet.
+    member: GzDecoder<Vec<u8>>,
+    /// A member before it was whole.
+    later: bool,
+    /// What follows is no member.
+    over: bool,
 }
 
 impl Coding {
@@ -23,7 +34,7 @@ impl Coding {
     pub(super) fn parse(value: &str) -> Option<Coding> {
         match value.trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Some(Coding::Identity),
-            "gzip" | "x-gzip" => Some(Coding::Gzip(Box::new(GzDecoder::new(Vec::new())))),
+            "gzip" | "x-gzip" => Some(Coding::Gzip(Box::new(Gunzip::new()))),
             _ => None,
         }
     }
@@ -36,11 +47,10 @@ impl Coding {
         bytes: &[u8],
         mut take: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> io::Result<Result<(), E>> {
-        let Coding::Gzip(decoder) = self else { return Ok(take(bytes)) };
+        let Coding::Gzip(gunzip) = self else { return Ok(take(bytes)) };
         for step in bytes.chunks(STEP) {
-            decoder.write_all(step)?;
-            decoder.flush()?;
-            let plain = std::mem::take(decoder.get_mut());
+            gunzip.write(step)?;
+            let plain = std::mem::take(gunzip.member.get_mut());
             if !plain.is_empty()
                 && let Err(error) = take(&plain)
             {
@@ -54,8 +64,37 @@ impl Coding {
     pub(super) fn is_whole(&mut self) -> bool {
         match self {
             Coding::Identity => true,
-            Coding::Gzip(decoder) => decoder.try_finish().is_ok(),
+            Coding::Gzip(gunzip) => gunzip.over || gunzip.member.try_finish().is_ok() || gunzip.is_between(),
         }
+    }
+}
+
+impl Gunzip {
+    fn new() -> Gunzip {
+        Gunzip { member: GzDecoder::new(Vec::new()), later: false, over: false }
+    }
+
+    /// Members were whole, and no other has begun.
+    fn is_between(&self) -> bool {
+        self.later && self.member.header().is_none()
+    }
+
+    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() && !self.over {
+            match self.member.write(bytes) {
+                // The member is whole, and these bytes are not its own.
+                Ok(0) => {
+                    self.member.try_finish()?;
+                    let plain = std::mem::take(self.member.get_mut());
+                    self.member = GzDecoder::new(plain);
+                    self.later = true;
+                }
+                Ok(taken) => bytes = &bytes[taken..],
+                Err(_) if self.is_between() => self.over = true,
+                Err(error) => return Err(error),
+            }
+        }
+        if self.over { Ok(()) } else { self.member.flush() }
     }
 }
 
@@ -96,6 +135,21 @@ mod tests {
             let (plain, whole) = unpacked(&packed(&text), size);
             assert_eq!((plain.unwrap(), whole), (text.clone(), true));
         }
+    }
+
+    #[test]
+    fn several_members_are_one_body_and_what_follows_them_is_passed_over() {
+        let members = [packed(b"Hel"), packed(b"lo")].concat();
+        let padded = [members.clone(), vec![0; 3000]].concat();
+        let begun = [members.clone(), packed(b"!")[..5].to_vec()].concat();
+        for bytes in [&members, &padded, &begun] {
+            for size in [1, 7, 1 << 20] {
+                let (plain, whole) = unpacked(bytes, size);
+                assert_eq!((plain.unwrap(), whole), (b"Hello".to_vec(), true));
+            }
+        }
+        let torn = [packed(b"Hel"), packed(b"lo")[..14].to_vec()].concat();
+        assert!(!unpacked(&torn, 100).1);
     }
 
     #[test]
