@@ -1,8 +1,13 @@
 //! TLS with an authority of the test's own: what is right, and every way to be wrong.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use lamb_load::wire::{ConnectError, Route, TlsCause, TlsSetupError, connect, tls_config};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
@@ -157,6 +162,34 @@ async fn insecure_accepts_any_certificate() {
     let mut connection = connect(&route).await.unwrap();
     let mut response = connection.send(request("{}")).await.unwrap();
     assert_eq!(text(&rest(&mut response).await.0), "hello");
+}
+
+#[tokio::test]
+async fn http2_is_agreed_on_in_the_handshake() {
+    let (authority, ca) = authority();
+    let config = server_config(&authority, params(&["lamb.test"]), &["h2"]);
+    let address = server(move |stream| {
+        let config = Arc::clone(&config);
+        async move {
+            let stream = TlsAcceptor::from(config).accept(stream).await.unwrap();
+            let hello =
+                service_fn(|_| async { Ok::<_, Infallible>(hyper::Response::new(Full::<Bytes>::from("hello"))) });
+            let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let _ = serving.serve_connection(TokioIo::new(stream), hello).await;
+        }
+    })
+    .await;
+    let mut route = https("lamb.test", address, &ca);
+    route.http2 = true;
+    route.tls = Some(tls_config(Some(ca.path()), false, true).unwrap());
+    let mut connection = connect(&route).await.unwrap();
+    for _ in 0..2 {
+        assert!(connection.is_open().await);
+        let request = hyper::Request::post("https://lamb.test/").body(Full::from("{}")).unwrap();
+        let mut response = connection.send(request).await.unwrap();
+        assert_eq!(response.version, hyper::Version::HTTP_2);
+        assert_eq!(text(&rest(&mut response).await.0), "hello");
+    }
 }
 
 #[tokio::test]
