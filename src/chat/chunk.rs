@@ -57,7 +57,12 @@ pub(super) struct Usage {
 impl<'a> Document<'a> {
     /// Reads a document, or says that it is not JSON (an `Eof` error: JSON that was cut off).
     pub(super) fn read(json: &'a [u8]) -> Result<Document<'a>, serde_json::Error> {
-        serde_json::from_slice::<Root<'a>>(json).map(|root| root.0)
+        // One look at all of it is cheaper than one at each string in it.
+        let root = match std::str::from_utf8(json) {
+            Ok(text) => serde_json::from_str::<Root<'a>>(text),
+            Err(_) => serde_json::from_slice::<Root<'a>>(json),
+        };
+        root.map(|root| root.0)
     }
 
     /// Reads the first document of bytes that hold more than one: an error payload followed by garbage still tells.
