@@ -226,8 +226,11 @@ fn is_retry_step(connect_us: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::sample::Phase;
+    use crate::scenario::plan::{Comparison, Gate};
     use crate::stats::summary::Summary;
     use crate::stats::testing::{answer, burst, failure, subject, tally};
 
@@ -237,9 +240,36 @@ mod tests {
         samples[4] = failure(5, Outcome::TimeoutTotal, 180_000.0);
         samples[9] = failure(10, Outcome::RateLimited, 3.0);
         samples[20].round = 2;
+        // One of everything that is counted, in each part of every split.
+        for place in [3, 15, 40] {
+            let sample = &mut samples[place];
+            sample.connect.syn_retransmits = Some(1);
+            sample.connect.total = Some(Duration::from_millis(1030));
+            sample.tokens.cached = Some(8);
+            sample.finish_reason = Some("length".into());
+            sample.fingerprint = Some("fp".into());
+            sample.reads = 1;
+            sample.answer_hash = Some(7007);
+        }
+        samples[45].tokens.source = TokenSource::Estimate;
+        let limits = Limits::of(&[Gate {
+            metric: "latency_p90".into(),
+            op: Comparison::Less,
+            threshold: 1230.0,
+            text: String::new(),
+        }]);
+        let limited = |samples: &[Sample]| {
+            let mut tally = Tally::new(limits);
+            samples.iter().for_each(|sample| Tally::add(&mut tally, sample));
+            tally
+        };
+        let whole = Summary::of(subject(), &limited(&samples));
+        let counts = [whole.syn_retransmitted, whole.connected_at_retry, whole.tokens.cached, whole.length_limited];
+        assert_eq!((counts, whole.buffered_streams, whole.repeated_answers), ([3, 3, 24, 3], 3, 2));
+        assert!(whole.goodput.is_some_and(|share| share > 0.5) && whole.fingerprints.len() == 1);
         for half in [0, 7, 25, 50] {
-            let sum = tally(&samples[..half]) + &tally(&samples[half..]);
-            assert_eq!(Summary::of(subject(), &sum), Summary::of(subject(), &tally(&samples)), "split at {half}");
+            let sum = Tally::default() + &limited(&samples[..half]) + &limited(&samples[half..]);
+            assert_eq!(Summary::of(subject(), &sum), whole, "split at {half}");
         }
     }
 
