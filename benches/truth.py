@@ -127,7 +127,7 @@ def scenario(url, users, stream, *more):
             'models = ["m"]',
             f"users = [{users}]",
             'prompts = ["Say hello."]',
-            'timeout = "60s"',
+            'timeout = "20s"',
             f'[targets.t]\nurl = "{url}"',
             *more,
             f"[request]\nstream = {str(stream).lower()}",

@@ -143,6 +143,8 @@ def main():
             table[kind]["broken"] += bool(verdict.broken)
             for promise in verdict.broken:
                 print(f"BROKEN  run {number}, {kind} ({what}): {promise}", flush=True)
+            if verdict.label == "no summary":
+                print(f"no summary: run {number}, {kind} ({what}): {verdict.causes[0]}", flush=True)
             if kind == "clean" and verdict.label != "valid":
                 doubted.append(f"run {number} ({what}): {verdict.label}: {', '.join(verdict.causes) or 'no cause named'}")
             if verdict.broken and options.keep:

@@ -140,7 +140,7 @@ def descriptors(random, _):
 def backlog(_, __):
     """A server that queues four connections, met by cold ones."""
     cold, queue = ('connections = "cold"',), ("--backlog", "4")
-    return Overload("a backlog of 4", target=cold, endpoint=queue, users=(30, 200), lost=True)
+    return Overload("a backlog of 4", target=cold, endpoint=queue, users=(8, 40), lost=True)
 
 
 def slow_disk(random, tools):

@@ -66,7 +66,12 @@ fn picture(ladder: &Ladder, out: &mut dyn Write) -> io::Result<()> {
                 _ => ' ',
             })
             .collect();
-        writeln!(out, "  {:>6} {bar} {}", step.users, time(step.error_ms))?;
+        let sent = if ladder.shape == Shape::Burst {
+            format!(", sent within {}", time(step.spread_ms))
+        } else {
+            String::new()
+        };
+        writeln!(out, "  {:>6} {bar} {}{sent}", step.users, time(step.error_ms))?;
     }
     let [fine, coarse] = LIMITS_MS.map(column);
     let [first, second] = LIMITS_MS.map(digits);
@@ -85,7 +90,10 @@ mod tests {
     #[test]
     fn a_calibration_is_a_table_and_a_picture() {
         let steps = |steps: &[(u32, f64)]| {
-            steps.iter().map(|(users, error_ms)| Step { users: *users, error_ms: *error_ms }).collect()
+            steps
+                .iter()
+                .map(|(users, error_ms)| Step { users: *users, error_ms: *error_ms, spread_ms: 339.193 })
+                .collect()
         };
         let calibration = Calibration {
             ladders: vec![

@@ -64,6 +64,8 @@ pub struct Step {
     pub users: u32,
     /// The largest error of P50 or P99 of latency, TTFT and gaps, in milliseconds.
     pub error_ms: f64,
+    /// From the first request sent to the last, in milliseconds: what was asked at once was a wave so long.
+    pub spread_ms: f64,
 }
 
 /// Why no larger load was tried.
@@ -176,7 +178,7 @@ mod tests {
     use super::*;
 
     fn ladder(steps: &[(u32, f64)]) -> Ladder {
-        let steps = steps.iter().map(|(users, error_ms)| Step { users: *users, error_ms: *error_ms });
+        let steps = steps.iter().map(|(users, error_ms)| Step { users: *users, error_ms: *error_ms, spread_ms: 0.0 });
         Ladder { steps: steps.collect(), ..Ladder::new(Shape::Burst) }
     }
 

@@ -52,6 +52,7 @@ impl Folder {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lamb-load"));
         let sends = matches!(arguments.first(), Some(&("run" | "burst")));
         command.args(arguments).args(sends.then_some("--allow-invalid")).current_dir(self.path()).stdin(Stdio::null());
+        command.env("XDG_CACHE_HOME", self.path().join("cache"));
         for name in ["LAMB_API_KEY", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "http_proxy", "https_proxy", "ALL_PROXY"]
         {
             command.env_remove(name);

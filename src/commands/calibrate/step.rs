@@ -85,7 +85,10 @@ impl Stage<'_> {
         // An answer that did not come is an error without measure.
         let ok = samples.len() == users as usize && samples.iter().all(|sample| sample.outcome.is_ok());
         let error_ms = if ok { error(&samples, &records) } else { None };
-        Ok(Tried::Measured(Step { users, error_ms: error_ms.unwrap_or(TIMEOUT.as_secs_f64() * 1e3) }))
+        let error_ms = error_ms.unwrap_or(TIMEOUT.as_secs_f64() * 1e3);
+        let sent = || samples.iter().filter_map(|sample| sample.at.sent);
+        let spread = sent().max().zip(sent().min()).map_or(Duration::ZERO, |(last, first)| last - first);
+        Ok(Tried::Measured(Step { users, error_ms, spread_ms: spread.as_secs_f64() * 1e3 }))
     }
 
     /// The samples of a plan; `None` if it was stopped.

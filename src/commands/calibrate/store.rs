@@ -123,8 +123,8 @@ mod tests {
     use crate::stats::calibration::{Ended, Ladder, Shape, Step};
 
     fn calibration() -> Calibration {
-        let steps = vec![Step { users: 500, error_ms: 0.1 }, Step { users: 1_000, error_ms: 3.0 }];
-        Calibration { ladders: vec![Ladder { shape: Shape::Burst, steps, ended: Ended::Most }] }
+        let steps = [(500, 0.1), (1_000, 3.0)].map(|(users, error_ms)| Step { users, error_ms, spread_ms: 9.0 });
+        Calibration { ladders: vec![Ladder { shape: Shape::Burst, steps: steps.to_vec(), ended: Ended::Most }] }
     }
 
     #[test]
