@@ -3,10 +3,11 @@
 //! Bounded in time and size; no redirect, no retry, no proxy from the environment. A list proves neither the key nor
 //! the model: only an answer does.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header;
+use hyper::header::{self, HeaderValue};
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret as _;
@@ -72,6 +73,9 @@ pub enum ModelsError {
     /// The server cannot be reached.
     #[error("{0}")]
     Unreached(String),
+    /// This client cannot go there as the load does.
+    #[error("not asked for: the list goes to another address over https:// neither through a proxy nor by number")]
+    NotAsked,
     /// The request cannot be made.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
@@ -84,11 +88,12 @@ pub async fn list(target: &Target, url: &Url, route: &Route, scrubber: &Scrubber
         // The URL is ours to tell, and may be long.
         false => ModelsError::Unreached(scrubber.line(&super::exchange::chain(&error.without_url()), NAME)),
     };
-    let client = client(target, route).map_err(unreached)?;
-    let scheme = if url.https { "https" } else { "http" };
+    let aim = aim(url, route)?;
+    let client = client(target, route, &aim).map_err(unreached)?;
     let mut headers = headers(target, url, true)?;
     headers.remove(header::CONTENT_TYPE);
-    let request = client.get(format!("{scheme}://{}{}", url.authority, url.models_path)).headers(headers);
+    headers.extend(aim.host.map(|host| (header::HOST, host)));
+    let request = client.get(aim.url).headers(headers);
     let mut response = request.send().await.map_err(unreached)?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreached)? {
@@ -121,7 +126,38 @@ fn parse(body: &[u8], scrubber: &Scrubber) -> Result<Vec<Model>, ModelsError> {
     Ok(entries.iter().take(MODELS).filter_map(model).collect())
 }
 
-fn client(target: &Target, route: &Route) -> reqwest::Result<reqwest::Client> {
+/// Where the list is asked for.
+struct Aim {
+    url: String,
+    /// Whom the request is for, where the URL does not tell.
+    host: Option<HeaderValue>,
+    /// Addresses in place of the resolver's.
+    addresses: Vec<SocketAddr>,
+}
+
+/// reqwest takes the port from the URL and no address for a number: an override of the scenario's must stand in the URL.
+fn aim(url: &Url, route: &Route) -> Result<Aim, ModelsError> {
+    let scheme = if url.https { "https" } else { "http" };
+    let at = |authority: &str| format!("{scheme}://{authority}{}", url.models_path);
+    let Some(address) = route.overridden() else {
+        let addresses = if route.proxy.is_none() { route.addresses.clone() } else { Vec::new() };
+        return Ok(Aim { url: at(&url.authority), host: None, addresses });
+    };
+    let host = HeaderValue::from_str(&url.authority).map_err(|_| EndpointError::Header("host".to_owned()))?;
+    let host = (!route.http2).then_some(host);
+    let by_name = route.proxy.is_none() && url.host.parse::<IpAddr>().is_err();
+    match (by_name, url.https) {
+        (true, _) => {
+            let url = at(&format!("{}:{}", url.host, address.port()));
+            Ok(Aim { url, host, addresses: vec![address] })
+        }
+        (false, false) => Ok(Aim { url: at(&address.to_string()), host, addresses: Vec::new() }),
+        // The certificate's name and the address cannot both stand in the URL.
+        (false, true) => Err(ModelsError::NotAsked),
+    }
+}
+
+fn client(target: &Target, route: &Route, aim: &Aim) -> reqwest::Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .timeout(LIST_TIME)
         .redirect(reqwest::redirect::Policy::none())
@@ -132,23 +168,24 @@ fn client(target: &Target, route: &Route) -> reqwest::Result<reqwest::Client> {
             Some(config) => ClientConfig::clone(config),
             None => untrusting(),
         });
-    for (place, address) in &route.overrides {
-        // reqwest knows overrides by host only: those of the target's own port are the ones that count.
-        if let Some((host, port)) = place.rsplit_once(':')
-            && port.parse() == Ok(route.port)
-        {
-            builder = builder.resolve(host.trim_matches(['[', ']']), *address);
-        }
+    if !aim.addresses.is_empty() {
+        builder = builder.resolve_to_addrs(&route.host, &aim.addresses);
     }
     if let Some(proxy) = &target.proxy {
-        builder = builder.proxy(reqwest::Proxy::all(proxy.expose_secret())?);
-    } else if !route.addresses.is_empty() {
-        builder = builder.resolve_to_addrs(&route.host, &route.addresses);
+        builder = builder.proxy(reqwest::Proxy::all(naming(proxy.expose_secret()))?);
     }
     if route.http2 {
         builder = builder.http2_prior_knowledge();
     }
     builder.build()
+}
+
+/// The proxy's URL as reqwest writes what is meant here: a SOCKS proxy finds names itself.
+fn naming(proxy: &str) -> String {
+    match proxy.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("socks5") => format!("socks5h://{rest}"),
+        _ => proxy.to_owned(),
+    }
 }
 
 /// TLS that trusts nobody: for `http://`, where a machine without any authorities must do too.

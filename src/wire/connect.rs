@@ -56,8 +56,7 @@ pub async fn connect(route: &Route) -> Result<Connection, ConnectError> {
     let syn_retransmits = tcp.facts().map(|facts| facts.retransmits);
     let mut socket = Socket::tcp(tcp, meter, route.in_ledger);
     if let Some(proxy) = &route.proxy {
-        let key = format!("{}:{}", route.host, route.port);
-        let (host, port) = match route.overrides.get(&key) {
+        let (host, port) = match route.overridden() {
             Some(address) => (address.ip().to_string(), address.port()),
             None => (route.host.clone(), route.port),
         };

@@ -68,12 +68,22 @@ impl Route {
         }
     }
 
+    /// The address that stands in place of the host's own.
+    pub fn overridden(&self) -> Option<SocketAddr> {
+        overridden(&self.host, self.port, &self.overrides)
+    }
+
     /// The local address whose turn it is, of the family of `remote`.
     pub(super) fn local_for(&self, remote: SocketAddr) -> Option<IpAddr> {
         let fitting: Vec<_> = self.local.iter().filter(|local| local.is_ipv4() == remote.is_ipv4()).collect();
         let turn = self.turn.fetch_add(1, Relaxed);
         fitting.get(turn % fitting.len().max(1)).map(|local| **local)
     }
+}
+
+fn overridden(host: &str, port: u16, overrides: &BTreeMap<String, SocketAddr>) -> Option<SocketAddr> {
+    let typed = overrides.get(&format!("{host}:{port}"));
+    typed.or_else(|| overrides.get(&format!("[{host}]:{port}"))).copied()
 }
 
 /// The addresses of a host in the resolver's order, each once, and how long it took to find them.
@@ -85,10 +95,8 @@ pub async fn resolve(
     overrides: &BTreeMap<String, SocketAddr>,
 ) -> Result<(Vec<SocketAddr>, Duration), ConnectError> {
     let began = Instant::now();
-    if let Some(address) =
-        overrides.get(&format!("{host}:{port}")).or_else(|| overrides.get(&format!("[{host}]:{port}")))
-    {
-        return Ok((vec![*address], began.elapsed()));
+    if let Some(address) = overridden(host, port, overrides) {
+        return Ok((vec![address], began.elapsed()));
     }
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok((vec![SocketAddr::new(ip, port)], began.elapsed()));
