@@ -197,6 +197,7 @@ impl Diagnosis {
             kind: self.learnt.kind,
             listed: self.listed(case),
             stop: attempt.stop,
+            http2_unagreed: case.target.http2 && !endpoint.url.https,
         }
     }
 
@@ -210,17 +211,19 @@ impl Diagnosis {
 async fn reach(endpoint: &Endpoint, case: &Case) -> Result<Connection, (Problem, Unreached)> {
     let url: &Url = &endpoint.url;
     let limit = case.timeouts.connect.min(case.timeouts.total);
-    match timeout(limit, connect(endpoint.route())).await {
+    let late = if limit < case.timeouts.connect { Stop::TotalTimeout } else { Stop::ConnectTimeout };
+    let route = endpoint.route();
+    match timeout(limit, connect(route)).await {
         Ok(Ok(mut connection)) => {
             connection.keep();
             endpoint.pin(connection.info().remote);
             Ok(connection)
         }
         Ok(Err(error)) => {
-            let problem = of_connecting(&error, url);
+            let problem = of_connecting(&error, url, route.proxy.as_ref());
             let sentence = endpoint.scrubber.line(&problem.sentence, 500);
             Err((Problem { sentence, ..problem }, Unreached::by(&error)))
         }
-        Err(_) => Err((of_late_connecting(&seconds(limit), url), Unreached::late(Stop::ConnectTimeout))),
+        Err(_) => Err((of_late_connecting(&seconds(limit), url, route.proxy.as_ref()), Unreached::late(late))),
     }
 }

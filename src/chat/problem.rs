@@ -9,7 +9,7 @@ use super::outcome::Stop;
 use super::server::{Habits, advice};
 use crate::sample::{Outcome, Sample};
 use crate::scenario::plan::{ServerKind, Url};
-use crate::wire::{ConnectError, TlsCause};
+use crate::wire::{ConnectError, Proxy, TlsCause};
 
 /// Which link of the chain is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,42 +64,58 @@ impl Problem {
 }
 
 /// Why there is no connection to the target.
-pub(super) fn of_connecting(error: &ConnectError, url: &Url) -> Problem {
+pub(super) fn of_connecting(error: &ConnectError, url: &Url, proxy: Option<&Proxy>) -> Problem {
     let at = &url.authority;
-    let host = &url.host;
-    match error {
-        ConnectError::Name(_) => Problem::new(
-            What::Name,
-            format!("the name {host} is not known"),
-            "look at the spelling in `url`; `resolve` can give an address",
-        ),
-        ConnectError::Refused(_) => Problem::new(
-            What::Connection,
-            format!("nothing listens at {at}: the connection was refused"),
-            "is the server running, and is the port in `url` right?",
-        ),
-        ConnectError::Unreachable(_) => Problem::new(
-            What::Connection,
-            format!("{at} cannot be reached"),
-            "look at the network, the VPN and the firewall between here and there",
-        ),
-        ConnectError::Proxy(cause) => Problem::new(
+    match (error, proxy) {
+        (ConnectError::Proxy(cause), _) => Problem::new(
             What::Connection,
             format!("the proxy does not lead to {at}: {cause}"),
             "look at `proxy`: its address, its credentials, and what it allows",
         ),
-        ConnectError::Descriptors(_) | ConnectError::Ports(_) | ConnectError::Memory(_) => Problem::new(
+        (ConnectError::Tls(cause, _), _) => of_tls(cause, error, url),
+        (ConnectError::Descriptors(_) | ConnectError::Ports(_) | ConnectError::Memory(_), _) => Problem::new(
             What::Connection,
             format!("this machine cannot open a connection: {}", chain(error)),
             "`ulimit -n` and `sysctl net.ipv4.ip_local_port_range` are the usual limits",
         ),
-        ConnectError::Tls(cause, _) => of_tls(cause, error, url),
-        ConnectError::Reset(_) | ConnectError::Closed(_) | ConnectError::Other(_) => Problem::new(
+        // Whatever else fails, fails on the way to the first of the two.
+        (_, Some(proxy)) => of_proxy(error, proxy),
+        (ConnectError::Name(_), None) => Problem::new(
+            What::Name,
+            format!("the name {} is not known", url.host),
+            "look at the spelling in `url`; `resolve` can give an address",
+        ),
+        (ConnectError::Refused(_), None) => Problem::new(
+            What::Connection,
+            format!("nothing listens at {at}: the connection was refused"),
+            "is the server running, and is the port in `url` right?",
+        ),
+        (ConnectError::Unreachable(_), None) => Problem::new(
+            What::Connection,
+            format!("{at} cannot be reached"),
+            "look at the network, the VPN and the firewall between here and there",
+        ),
+        (ConnectError::Reset(_) | ConnectError::Closed(_) | ConnectError::Other(_), None) => Problem::new(
             What::Connection,
             format!("{at} does not keep a connection: {}", chain(error)),
             "something between here and there ends it: a firewall, a load balancer, a server that is full",
         ),
     }
+}
+
+/// Why there is no connection to the proxy.
+fn of_proxy(error: &ConnectError, proxy: &Proxy) -> Problem {
+    let host = proxy.host();
+    let at = if host.contains(':') { format!("[{host}]:{}", proxy.port()) } else { format!("{host}:{}", proxy.port()) };
+    let (what, sentence) = match error {
+        ConnectError::Name(_) => (What::Name, format!("the proxy's name {host} is not known")),
+        ConnectError::Refused(_) => {
+            (What::Connection, format!("nothing listens at the proxy {at}: the connection was refused"))
+        }
+        ConnectError::Unreachable(_) => (What::Connection, format!("the proxy {at} cannot be reached")),
+        _ => (What::Connection, format!("the proxy {at} does not keep a connection: {}", chain(error))),
+    };
+    Problem::new(what, sentence, "look at `proxy`: its address and port, and whether it is running")
 }
 
 fn of_tls(cause: &TlsCause, error: &ConnectError, url: &Url) -> Problem {
@@ -147,15 +163,16 @@ fn or_nobody(names: &[String]) -> String {
 }
 
 /// Connecting took longer than it may.
-pub(super) fn of_late_connecting(limit: &str, url: &Url) -> Problem {
+pub(super) fn of_late_connecting(limit: &str, url: &Url, proxy: Option<&Proxy>) -> Problem {
     let (done, tls) = if url.https {
         ("complete a TLS handshake", ", does this port speak TLS,")
     } else {
         ("accept a connection", "")
     };
+    let through = if proxy.is_some() { " through the proxy" } else { "" };
     Problem::new(
         What::Connection,
-        format!("{} did not {done} within {limit}", url.authority),
+        format!("{} did not {done} within {limit}{through}", url.authority),
         format!("is a firewall dropping packets{tls} or the server too busy? `timeouts.connect` is the limit"),
     )
 }
@@ -169,6 +186,8 @@ pub(super) struct Known<'a> {
     /// Whether the model is in the list; `None` where there is no list.
     pub(super) listed: Option<bool>,
     pub(super) stop: Option<Stop>,
+    /// Whether HTTP/2 was spoken without having been agreed on.
+    pub(super) http2_unagreed: bool,
 }
 
 /// Why the pre-flight's answer is none; `None` when it is one.
@@ -184,6 +203,17 @@ pub(super) fn of_answer(sample: &Sample, known: Known<'_>) -> Option<Problem> {
     }
     if let Outcome::HttpError = sample.outcome {
         return Some(of_status(sample.status.unwrap_or_default(), said, known));
+    }
+    let unanswered = sample.status.is_none() && matches!(sample.outcome, Outcome::Truncated | Outcome::Reset);
+    if (unanswered || known.stop == Some(Stop::NotHttp)) && known.http2_unagreed {
+        let sentence = format!("{} does not answer in HTTP/2: {said}", url.authority);
+        let hint = "leave `http2` of the target out: without TLS it is for servers that are known to speak it";
+        return Some(Problem::new(What::Connection, sentence, hint));
+    }
+    if unanswered {
+        let sentence = format!("{} ended the connection without an answer: {said}", url.authority);
+        let hint = advice(known.kind, Outcome::Reset, None).unwrap_or("the server's log tells more");
+        return Some(Problem::new(What::Connection, sentence, hint));
     }
     let what = match sample.outcome {
         Outcome::ConnectFailed | Outcome::TimeoutConnect | Outcome::StaleConnection | Outcome::Reset => {
