@@ -174,7 +174,7 @@ impl Connection {
         let merged = u64::from(segments).saturating_sub(self.meter.drained());
         let at_once = merged <= self.merged;
         // With something unread the count would hold segments of the next read.
-        if matches!(tcp.peek(), Ok(None)) {
+        if tcp.is_drained() {
             self.merged = merged;
         }
         at_once

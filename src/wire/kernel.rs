@@ -4,9 +4,9 @@
 //! options, none of which std, tokio or socket2 have. Off Linux everything answers "not known".
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{bind_late, receive, stamp_reads, tcp_facts};
+pub(super) use linux::{bind_late, receive, stamp_reads, tcp_facts, unread};
 #[cfg(not(target_os = "linux"))]
-pub(super) use other::{bind_late, receive, stamp_reads, tcp_facts};
+pub(super) use other::{bind_late, receive, stamp_reads, tcp_facts, unread};
 
 /// A part of `TCP_INFO`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +126,14 @@ mod linux {
         data_segments_in: u32,
     }
 
+    /// Bytes that wait to be read. Unlike a peek it leaves a pending error where it is, for the next read to tell.
+    pub(in super::super) fn unread(socket: impl AsFd) -> Option<usize> {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the descriptor is borrowed and so open; FIONREAD writes one integer, and `bytes` is one.
+        let done = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::FIONREAD, &mut bytes) };
+        usize::try_from(bytes).ok().filter(|_| done == 0)
+    }
+
     /// What the kernel says of a TCP socket.
     pub(in super::super) fn tcp_facts(socket: impl AsFd) -> Option<TcpFacts> {
         let mut info = MaybeUninit::<TcpInfo>::zeroed();
@@ -177,6 +185,10 @@ mod other {
 
     pub(in super::super) fn bind_late<S>(_: S) -> bool {
         false
+    }
+
+    pub(in super::super) fn unread<S>(_: S) -> Option<usize> {
+        None
     }
 
     pub(in super::super) fn tcp_facts<S>(_: S) -> Option<TcpFacts> {

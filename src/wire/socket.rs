@@ -79,6 +79,11 @@ impl Tcp {
         }
     }
 
+    /// Whether nothing waits to be read. It takes nothing, not even an error that the next read must find.
+    pub(super) fn is_drained(&self) -> bool {
+        kernel::unread(&*self.0) == Some(0)
+    }
+
     /// What the kernel says of the socket.
     pub(super) fn facts(&self) -> Option<TcpFacts> {
         kernel::tcp_facts(&*self.0)

@@ -1,10 +1,12 @@
 //! Answers that do not come, or not whole: each its own cause.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lamb_load::wire::{Connection, WireError};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 use super::support::*;
 
@@ -75,6 +77,31 @@ async fn a_reset_is_a_reset_wherever_it_comes() {
         .await;
         assert_eq!(ask(&mut open(address).await).await.1, "reset", "{}", String::from_utf8_lossy(bytes));
     }
+}
+
+#[tokio::test]
+async fn asking_how_sure_a_read_is_leaves_a_reset_for_the_next_read_to_find() {
+    let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (when, then) = (Arc::clone(&go), Arc::clone(&done));
+    let address = server(move |mut stream| {
+        let (when, then) = (Arc::clone(&when), Arc::clone(&then));
+        async move {
+            read_request(&mut stream).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello").await.unwrap();
+            when.notified().await;
+            reset(stream);
+            then.notify_one();
+        }
+    })
+    .await;
+    let mut connection = open(address).await;
+    let mut response = connection.send(request("{}")).await.unwrap();
+    response.next().await.unwrap().unwrap();
+    go.notify_one();
+    done.notified().await;
+    response.doubt();
+    let (_, error) = rest(&mut response).await;
+    assert_eq!(error.as_ref().map(cause), Some("reset"));
 }
 
 #[tokio::test]
