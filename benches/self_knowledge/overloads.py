@@ -1,6 +1,7 @@
 """Ways to make a client measure badly, each drawn at random, each bounded in time and undone whatever happens."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import resource
@@ -154,19 +155,16 @@ def slow_disk(random, tools):
 
 def slow_reader(random, tools):
     """`--responses` into a pipe of one page that is read a little at a time, by the hand that also writes the CSV."""
-    pipe = tools.folder / "responses"
     pause = random.uniform(0.02, 0.1)
+    # It stands before the client opens it.
+    pipe = tools.folder / f"responses-{random.getrandbits(64):x}"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with contextlib.suppress(AttributeError, OSError):
+        fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
 
     @contextlib.contextmanager
     def during(_):
-        pipe.unlink(missing_ok=True)
-        os.mkfifo(pipe)
-        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        with contextlib.suppress(AttributeError, OSError):
-            import fcntl
-
-            fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
-
         def work(ended):
             while not ended(pause):
                 if select.select([reader], [], [], 0)[0]:
@@ -178,7 +176,8 @@ def slow_reader(random, tools):
         finally:
             os.close(reader)
 
-    return Overload(f"its answers go into a pipe read every {pause * 1e3:.0f} ms", during=during, arguments=("--responses", pipe))
+    what = f"its answers go into a pipe read every {pause * 1e3:.0f} ms"
+    return Overload(what, during=during, arguments=("--responses", pipe))
 
 
 KINDS = {
