@@ -277,6 +277,8 @@ pub struct Sample {
     pub reused: bool,
     /// Whether the answer was streamed.
     pub streamed: bool,
+    /// Whether the answer's headers say that a cache gave it.
+    pub from_cache: bool,
     /// The largest gap between token-bearing reads.
     pub max_gap: Option<Duration>,
     /// Gaps between token-bearing reads, in microseconds, for the pooled distribution; empty unless streamed.
@@ -330,6 +332,7 @@ impl Sample {
             connect: ConnectTimes::default(),
             reused: false,
             streamed: false,
+            from_cache: false,
             max_gap: None,
             gaps_us: Vec::new(),
             first_token_doubt: None,

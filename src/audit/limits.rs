@@ -2,8 +2,47 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors that are not users' connections: files, the runtime's own, the embedded endpoint's listener.
-const BESIDE_USERS: u64 = 64;
+use super::{memory, ports};
+use crate::facts::{ClientFacts, Limit};
+
+/// Descriptors that are not users' connections: files, the runtimes' own, the embedded endpoint's listener, the control
+/// stream.
+const BESIDE_USERS: u64 = 128;
+/// Bytes that a connection takes: its user's task, the buffers of HTTP and TLS, and the kernel's of a socket.
+const CONNECTION: u64 = 40 << 10;
+/// Bytes that a finished request leaves until its case is summed up.
+const REQUEST: u64 = 1 << 10;
+
+/// What a plan needs of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Demand {
+    /// The most connections at once.
+    pub connections: u64,
+    /// 2 when this process also holds the server's end (the embedded endpoint), else 1.
+    pub ends: u64,
+    /// The most requests of a case.
+    pub requests: u64,
+    /// The port of each server, and the most connections to it at once.
+    pub servers: Vec<(u16, u64)>,
+}
+
+/// What was looked at, and the scarcest of each; `None` where this system does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allowance {
+    /// File descriptors, the soft limit raised as far as needed.
+    pub descriptors: Option<Limit>,
+    /// Ephemeral ports to one server.
+    pub ports: Option<Limit>,
+    /// Bytes of memory.
+    pub memory: Option<Limit>,
+}
+
+impl Allowance {
+    /// Enters it into the facts of a round.
+    pub fn tell(&self, facts: &mut ClientFacts) {
+        (facts.descriptors, facts.ports, facts.memory) = (self.descriptors, self.ports, self.memory);
+    }
+}
 
 /// Why a plan cannot be carried out on this machine, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +55,22 @@ pub enum Refusal {
         /// The hard limit.
         allowed: u64,
     },
+    /// Too few ports to connect from.
+    #[error("{needed} connections to one server need more ports than the {free} that are free here")]
+    Ports {
+        /// What the plan needs.
+        needed: u64,
+        /// Free.
+        free: u64,
+    },
+    /// Too little memory.
+    #[error("the plan needs about {} MiB of memory, and {} MiB are there", needed >> 20, available >> 20)]
+    Memory {
+        /// What the plan needs, in bytes.
+        needed: u64,
+        /// What is there, in bytes.
+        available: u64,
+    },
 }
 
 impl Refusal {
@@ -25,21 +80,44 @@ impl Refusal {
             Refusal::Descriptors { needed, .. } => {
                 format!("run `ulimit -Hn {needed} && ulimit -n {needed}` as root first, or ask for fewer users")
             }
+            Refusal::Ports { needed, .. } if *needed > 60_000 => {
+                "one address has no more than 64512 ports to connect from: ask for fewer users".to_owned()
+            }
+            Refusal::Ports { .. } => {
+                "run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` as root first, or ask for fewer users"
+                    .to_owned()
+            }
+            Refusal::Memory { needed, .. } => {
+                format!(
+                    "ask for fewer users, or raise the limit: `docker run --memory {}m`, `systemd-run -p MemoryMax={}M`",
+                    needed >> 20,
+                    needed >> 20
+                )
+            }
         }
     }
 }
 
-/// Raises the soft limit of file descriptors as far as `connections` need, or says why that cannot be.
-///
-/// `per_connection` is 2 when this process also holds the server's end (the embedded endpoint), else 1.
-pub fn allow_connections(connections: u64, per_connection: u64) -> Result<(), Refusal> {
-    let needed = connections * per_connection + BESIDE_USERS;
+/// Raises what can be raised, or says why the plan cannot be carried out here.
+pub fn allow(demand: &Demand) -> Result<Allowance, Refusal> {
+    Ok(Allowance {
+        descriptors: Some(descriptors(demand.connections * demand.ends + BESIDE_USERS)?),
+        ports: scarcest(demand.servers.iter().filter_map(|(port, needed)| Some((*needed, ports::free(*port)?))))?,
+        memory: fits(demand.connections * demand.ends * CONNECTION + demand.requests * REQUEST, memory::available())?,
+    })
+}
+
+/// Raises the soft limit of file descriptors as far as needed.
+fn descriptors(needed: u64) -> Result<Limit, Refusal> {
     let limit = getrlimit(Resource::Nofile);
+    let mut available = limit.current;
     if let Some(current) = raised(needed, limit.current, limit.maximum)? {
         // A refused raise shows when descriptors run out: as `client_failed`, our fault.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
+        if setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum }).is_ok() {
+            available = Some(current);
+        }
     }
-    Ok(())
+    Ok(Limit { needed, available: available.unwrap_or(u64::MAX) })
 }
 
 /// The soft limit to set, or `None` where the present one will do; no limit is `None` in `current` and `maximum`.
@@ -50,6 +128,21 @@ fn raised(needed: u64, current: Option<u64>, maximum: Option<u64>) -> Result<Opt
         (_, Some(allowed)) if allowed < needed => Err(Refusal::Descriptors { needed, allowed }),
         // The whole of the hard limit: a later scenario of the same command may need more.
         (_, maximum) => Ok(Some(maximum.unwrap_or(needed))),
+    }
+}
+
+/// Of the servers the one with the fewest ports to spare.
+fn scarcest(servers: impl Iterator<Item = (u64, u64)>) -> Result<Option<Limit>, Refusal> {
+    let Some((needed, free)) = servers.min_by_key(|(needed, free)| i128::from(*free) - i128::from(*needed)) else {
+        return Ok(None);
+    };
+    if needed > free { Err(Refusal::Ports { needed, free }) } else { Ok(Some(Limit { needed, available: free })) }
+}
+
+fn fits(needed: u64, available: Option<u64>) -> Result<Option<Limit>, Refusal> {
+    match available {
+        Some(available) if needed > available => Err(Refusal::Memory { needed, available }),
+        known => Ok(known.map(|available| Limit { needed, available })),
     }
 }
 
@@ -74,5 +167,35 @@ mod tests {
         let refusal = raised(5_000, Some(1024), Some(4096)).unwrap_err();
         assert_eq!(refusal, Refusal::Descriptors { needed: 5_000, allowed: 4_096 });
         assert!(refusal.hint().starts_with("run `ulimit -Hn 5000 && ulimit -n 5000`"));
+    }
+
+    #[test]
+    fn of_several_servers_the_one_with_the_fewest_ports_to_spare_decides() {
+        let all = [(100, 28_000), (20_000, 20_000), (5, 6)];
+        assert_eq!(scarcest(all.into_iter()), Ok(Some(Limit { needed: 20_000, available: 20_000 })));
+        assert_eq!(scarcest(std::iter::empty()), Ok(None));
+        let refusal = scarcest([(20_001, 20_000)].into_iter()).unwrap_err();
+        assert_eq!(refusal, Refusal::Ports { needed: 20_001, free: 20_000 });
+        assert!(refusal.hint().starts_with("run `sysctl -w net.ipv4.ip_local_port_range="));
+        assert!(Refusal::Ports { needed: 70_000, free: 28_000 }.hint().ends_with("ask for fewer users"));
+    }
+
+    #[test]
+    fn memory_is_refused_only_where_it_is_known_to_be_too_little() {
+        assert_eq!(fits(10, Some(10)), Ok(Some(Limit { needed: 10, available: 10 })));
+        assert_eq!(fits(10, None), Ok(None));
+        let refusal = fits(300 << 20, Some(200 << 20)).unwrap_err();
+        assert_eq!(refusal.to_string(), "the plan needs about 300 MiB of memory, and 200 MiB are there");
+        assert!(refusal.hint().contains("--memory 300m"));
+    }
+
+    #[test]
+    fn a_small_plan_fits_on_any_machine_and_is_told_in_the_facts() {
+        let demand = Demand { connections: 2, ends: 1, requests: 2, servers: vec![(9, 2)] };
+        let mut facts = ClientFacts::default();
+        allow(&demand).unwrap().tell(&mut facts);
+        assert!(facts.descriptors.is_some_and(|limit| limit.needed == 2 + BESIDE_USERS && limit.fits()));
+        assert_eq!(facts.ports.is_some(), cfg!(target_os = "linux"));
+        assert_eq!(facts.memory.is_some(), cfg!(target_os = "linux"));
     }
 }

@@ -5,6 +5,8 @@ mod doubt;
 pub mod host;
 mod lag;
 pub mod limits;
+mod memory;
+mod ports;
 mod proc;
 mod watch;
 mod witness;

@@ -33,13 +33,13 @@ pub(super) fn ticks() -> Option<Ticks> {
 
 /// Periods in which a quota stopped this process's cgroup; `None` where there is no quota to look at.
 pub(super) fn throttled_periods() -> Option<u64> {
-    let (folder, _) = cgroup()?;
+    let (folder, _) = cgroup("cpu", "cpu.stat")?;
     field(&std::fs::read_to_string(folder.join("cpu.stat")).ok()?, "nr_throttled")
 }
 
 /// Processors that the cgroup's quota allows; `None` without a quota.
 pub(super) fn quota() -> Option<f64> {
-    let (folder, version) = cgroup()?;
+    let (folder, version) = cgroup("cpu", "cpu.stat")?;
     let read = |file: &str| std::fs::read_to_string(folder.join(file)).ok();
     match version {
         Version::Two => cpu_max(&read("cpu.max")?),
@@ -76,27 +76,32 @@ impl Ticks {
     }
 }
 
+/// The two ways of Linux to group processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
+pub(super) enum Version {
+    /// With a tree for each controller.
     One,
+    /// With one tree for all.
     Two,
 }
 
-/// The folder in which this process's processor quota stands.
-fn cgroup() -> Option<(PathBuf, Version)> {
+/// The folder in which this process's limits of that controller stand: one that has this file.
+pub(super) fn cgroup(controller: &str, file: &str) -> Option<(PathBuf, Version)> {
     let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    candidates(&own).into_iter().find(|(folder, _)| folder.join("cpu.stat").exists())
+    candidates(&own, controller).into_iter().find(|(folder, _)| folder.join(file).exists())
 }
 
-/// Where the quota may stand: the named group, and inside a container the root of what is mounted.
-fn candidates(own: &str) -> Vec<(PathBuf, Version)> {
+/// Where limits may stand: the named group, and inside a container the root of what is mounted.
+fn candidates(own: &str, controller: &str) -> Vec<(PathBuf, Version)> {
     let mut found = Vec::new();
     for line in own.lines() {
         let mut parts = line.splitn(3, ':');
         let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
         let (root, version) = match controllers {
             "" => (Path::new("/sys/fs/cgroup").to_path_buf(), Version::Two),
-            list if list.split(',').any(|name| name == "cpu") => (Path::new("/sys/fs/cgroup/cpu").into(), Version::One),
+            list if list.split(',').any(|name| name == controller) => {
+                (Path::new("/sys/fs/cgroup").join(controller), Version::One)
+            }
             _ => continue,
         };
         found.push((root.join(path.trim_start_matches('/')), version));
@@ -122,7 +127,7 @@ fn cpu_max(text: &str) -> Option<f64> {
 }
 
 /// The number behind `name` in a file of `name number` lines.
-fn field(text: &str, name: &str) -> Option<u64> {
+pub(super) fn field(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 
@@ -153,7 +158,7 @@ mod tests {
 
     #[test]
     fn both_versions_of_cgroups_are_looked_for() {
-        let folders: Vec<_> = candidates("4:cpu,cpuacct:/box\n0::/user.slice\n1:name=systemd:/x\n");
+        let folders: Vec<_> = candidates("4:cpu,cpuacct:/box\n0::/user.slice\n1:name=systemd:/x\n", "cpu");
         let one = |path: &str| (PathBuf::from(path), Version::One);
         let two = |path: &str| (PathBuf::from(path), Version::Two);
         let expected = [

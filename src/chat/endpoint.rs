@@ -94,10 +94,15 @@ impl Endpoint {
 
     /// From now on connections go to this address only. The first one pinned stays.
     pub(super) fn pin(&self, address: Option<SocketAddr>) {
-        let Some(address) = address else { return };
+        if let Some(address) = address {
+            self.pin_to(vec![address]);
+        }
+    }
+
+    fn pin_to(&self, addresses: Vec<SocketAddr>) {
         self.pinned.get_or_init(|| {
             let mut pinned = Route::new(self.route.host.clone(), self.route.port);
-            pinned.addresses = vec![address];
+            pinned.addresses = addresses;
             pinned.overrides = self.route.overrides.clone();
             pinned.tls = self.route.tls.clone();
             pinned.http2 = self.route.http2;
@@ -107,6 +112,16 @@ impl Endpoint {
             pinned.local = self.route.local.clone();
             pinned
         });
+    }
+
+    /// Asks for the target's addresses now, so that no connection has to; returns how many there are beside the first.
+    ///
+    /// A name that is not found keeps its connections asking: each says so in its row.
+    pub async fn look_up(&self, timeouts: &Timeouts) -> u32 {
+        let Ok(Ok((addresses, _))) = timeout(timeouts.connect, self.route.resolve()).await else { return 0 };
+        let others = addresses.len().saturating_sub(1);
+        self.pin_to(addresses);
+        u32::try_from(others).unwrap_or(u32::MAX)
     }
 
     /// Prepares the requests of a case.

@@ -8,6 +8,7 @@ mod alarm;
 pub mod answer;
 pub mod body;
 mod brief;
+mod cache;
 mod chunk;
 mod coding;
 pub mod complaint;

@@ -2,6 +2,8 @@
 //!
 //! Facts of one answer only; nothing here fails anything.
 
+use std::time::Duration;
+
 use super::server::Habits;
 use crate::sample::{Sample, TokenSource};
 use crate::scenario::plan::{Case, ServerKind};
@@ -17,6 +19,13 @@ pub(super) struct Observed<'a> {
     pub(super) kind: ServerKind,
     /// Whether the model is in the list; `None` where there is no list.
     pub(super) listed: Option<bool>,
+}
+
+/// Whether a stream of many events came in one read, or within a millisecond.
+pub(super) fn is_buffered(sample: &Sample) -> bool {
+    let span = sample.at.last_token.zip(sample.at.first_token).map(|(last, first)| last.saturating_sub(first));
+    let at_once = sample.token_reads == 1 || span.is_some_and(|span| span <= Duration::from_millis(1));
+    sample.outcome.is_ok() && sample.streamed && sample.events > BUFFERED && at_once
 }
 
 /// Every sentence that applies.
@@ -55,9 +64,9 @@ fn of_answer(observed: &Observed<'_>, notes: &mut Vec<String>) {
     if sample.tokens.source == TokenSource::None {
         notes.push("no token counts: columns that need them stay empty".to_owned());
     }
-    if sample.streamed && sample.token_reads == 1 && sample.events > BUFFERED {
+    if is_buffered(sample) {
         notes.push(format!(
-            "all {} events came in one read: something between holds them back, times to first tokens mean little",
+            "all {} events came as good as at once: something between holds them back, times to first tokens mean little",
             sample.events
         ));
     }

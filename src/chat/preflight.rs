@@ -15,7 +15,7 @@ use super::body::names_include_usage;
 use super::brief::{Learnt, Shot};
 use super::endpoint::{Attempt, Endpoint, Unreached};
 use super::models::{Listing, Model, list};
-use super::notes::{Observed, notes};
+use super::notes::{Observed, is_buffered, notes};
 use super::outcome::Stop;
 use super::problem::{Known, Problem, of_answer, of_connecting, of_late_connecting};
 use super::server::{Heard, recognise};
@@ -50,6 +50,10 @@ pub struct Diagnosis {
     pub served_model: Option<String>,
     /// `system_fingerprint`.
     pub fingerprint: Option<String>,
+    /// Addresses that the name stands for beside the one that answered.
+    pub other_addresses: u32,
+    /// Whether a stream came as good as at once: something between holds it back.
+    pub buffered: bool,
     /// For the briefs of this target's and model's cases.
     #[serde(skip)]
     pub learnt: Learnt,
@@ -72,6 +76,11 @@ pub async fn run(endpoint: &Endpoint, case: &Arc<Case>, what: Preflight, cancel:
         }
     };
     diagnosis.address = connection.info().remote.map(|remote| remote.to_string());
+    diagnosis.other_addresses = connection.info().others;
+    let remote = connection.info().remote.filter(|remote| !remote.ip().is_loopback());
+    if let (others @ 1.., Some(address)) = (diagnosis.other_addresses, remote) {
+        diagnosis.notes.push(format!("the name stands for {} addresses; all requests go to {address}", others + 1));
+    }
     let mut heard = Heard::default();
     if what.models {
         diagnosis.list(endpoint, case, &mut heard).await;
@@ -95,6 +104,8 @@ impl Diagnosis {
             include_usage: case.request.stream,
             served_model: None,
             fingerprint: None,
+            other_addresses: 0,
+            buffered: false,
             // Whether its answers have a finish_reason is what the first of them tells.
             learnt: Learnt { finishes_without_reason: true, ..Learnt::nothing(kind) },
             samples: Vec::new(),
@@ -185,6 +196,7 @@ impl Diagnosis {
         self.include_usage = case.request.stream && self.learnt.include_usage;
         self.served_model = sample.served_model.as_deref().map(str::to_owned);
         self.fingerprint = sample.fingerprint.as_deref().map(str::to_owned);
+        self.buffered = is_buffered(sample);
         let listed = self.listed(case);
         let observed = Observed { case, sample, headers: &attempt.headers, kind: self.learnt.kind, listed };
         self.notes.extend(notes(&observed));

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::brief::Brief;
+use super::cache;
 use super::complaint::complaint;
 use super::exchange::{Head, Seen, retry_after};
 use super::outcome::{Facts, Stop, decide};
@@ -36,6 +37,7 @@ pub(super) fn conclude(sample: &mut Sample, seen: Seen, brief: &Brief, scrubber:
     sample.error = why.map(|why| scrubber.line(&why, LINE).into());
     instants(sample, &seen, start);
     sample.streamed = seen.reading.streamed();
+    sample.from_cache = seen.head.as_ref().is_some_and(|head| cache::answered(&head.headers));
     sample.read_lag_max = seen.lag;
     sample.tokens = answer.usage;
     sample.finish_reason = name(&answer.finish_reason).map(Into::into);

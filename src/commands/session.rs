@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -12,7 +13,7 @@ use super::out::Out;
 use super::signals::Interruption;
 use super::{Exit, closing, exit, facts, warn, words};
 use crate::audit::host::usable_cores;
-use crate::audit::limits;
+use crate::audit::limits::{self, Demand};
 use crate::chat::preflight::Diagnosis;
 use crate::cli::{self, Format};
 use crate::progress::{Look, Progress};
@@ -23,7 +24,8 @@ use crate::runner::event::Event;
 use crate::runner::{self, Setup};
 use crate::sample::{Phase, Sample};
 use crate::scenario::Resolved;
-use crate::scenario::plan::{Case, Plan};
+use crate::scenario::plan::{Case, Plan, Target};
+use crate::wire::Proxy;
 
 /// Users up to which every request has its line.
 const LINES: u64 = 100;
@@ -88,8 +90,7 @@ pub(super) fn carry_out(resolved: Resolved, terms: &Terms) -> anyhow::Result<Exi
     let mut plan = resolved.plan;
     let manifest = facts::manifest(&plan);
     let embedded = Embedded::start(&mut plan)?;
-    let ends = if embedded.any() { 2 } else { 1 };
-    limits::allow_connections(u64::from(plan.max_connections()), ends)
+    let allowance = limits::allow(&demand(&plan, embedded.any()))
         .map_err(|refusal| anyhow!("{refusal}\nhint: {}", refusal.hint()))?;
     let writer = writer(&plan, manifest, terms)?;
     let setup = Setup {
@@ -97,6 +98,7 @@ pub(super) fn carry_out(resolved: Resolved, terms: &Terms) -> anyhow::Result<Exi
         stop: terms.interruption.stop.clone(),
         keep_answers: terms.output.responses.is_some(),
         fail_fast: terms.fail_fast,
+        allowance,
     };
     let crews = Crews::start(usable_cores().min(MOST_CREWS))?;
     let mut session = Session::begin(&plan, terms, writer)?;
@@ -107,6 +109,22 @@ pub(super) fn carry_out(resolved: Resolved, terms: &Terms) -> anyhow::Result<Exi
     });
     // What was measured until then is kept, whatever happened.
     session.end(ended, &embedded)
+}
+
+/// What a plan needs of this machine.
+fn demand(plan: &Plan, embedded: bool) -> Demand {
+    let server = |target: &Arc<Target>| {
+        let (_, route) = runner::way(target).ok()?;
+        let users = plan.cases.iter().filter(|case| case.target.name == target.name).map(|case| case.load.users());
+        let port = route.proxy.as_ref().map_or(route.port, Proxy::port);
+        Some((port, u64::from(users.max()?)))
+    };
+    Demand {
+        connections: u64::from(plan.max_connections()),
+        ends: if embedded { 2 } else { 1 },
+        requests: plan.cases.iter().map(|case| case.load.requests()).max().unwrap_or(0),
+        servers: plan.targets.iter().filter_map(server).collect(),
+    }
 }
 
 fn writer(plan: &Plan, manifest: Manifest, terms: &Terms) -> anyhow::Result<RunWriter> {

@@ -126,6 +126,7 @@ impl<F> User<F> {
         self.begun = true;
         let mut last_end = None;
         while let Some(arrival) = self.shared.arrivals.next(self.number, last_end) {
+            self.shared.round.gauge.issue();
             let flight = Flight { shared: &*self.shared, arrival, start, landed: false };
             if !self.due(start + arrival.due).await {
                 return;
@@ -159,6 +160,7 @@ impl<F> Drop for User<F> {
             return;
         }
         if let Some(arrival) = self.shared.arrivals.next(self.number, None) {
+            self.shared.round.gauge.issue();
             self.shared.cancel(arrival, Duration::ZERO);
         }
     }

@@ -114,7 +114,7 @@ async fn the_gauge_tells_how_many_were_in_the_air() {
         (Sample::unsent(arrival, Phase::Load, 1, Outcome::Ok, SECOND), seat)
     };
     drive(Arc::new(burst(5, Duration::ZERO)), seats(5), round, async { Instant::now() }, send, landed).await;
-    assert_eq!((gauge.begun(), gauge.in_air(), gauge.most()), (5, 0, 5));
+    assert_eq!((gauge.issued(), gauge.begun(), gauge.in_air(), gauge.most()), (5, 5, 0, 5));
 }
 
 #[test]

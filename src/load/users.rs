@@ -2,15 +2,26 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many requests were begun and how many have landed.
+/// How many arrivals were issued, how many requests begun and how many have landed.
 #[derive(Debug, Default)]
 pub struct Gauge {
+    issued: AtomicU64,
     begun: AtomicU64,
     landed: AtomicU64,
     most: AtomicU64,
 }
 
 impl Gauge {
+    /// One more arrival was handed to a user, whether it is sent or called off before.
+    pub(super) fn issue(&self) {
+        self.issued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Arrivals handed to users so far.
+    pub fn issued(&self) -> u64 {
+        self.issued.load(Ordering::Relaxed)
+    }
+
     /// One more in the air, until the guard is dropped.
     pub fn enter(&self) -> InAir<'_> {
         let begun = self.begun.fetch_add(1, Ordering::Relaxed) + 1;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::Control;
+use crate::audit::limits::Allowance;
 use crate::chat::endpoint::{Endpoint, Learnt};
 use crate::chat::preflight;
 use crate::facts::ClientFacts;
@@ -37,6 +38,8 @@ pub struct Setup {
     pub keep_answers: bool,
     /// Whether a case with a failed gate ends the run.
     pub fail_fast: bool,
+    /// What this machine allows the plan.
+    pub allowance: Allowance,
 }
 
 /// What a run came to.
@@ -107,6 +110,18 @@ struct Ground {
     lone: Option<Duration>,
     model: Option<String>,
     fingerprint: Option<String>,
+    buffered: bool,
+    other_addresses: u32,
+}
+
+impl Ground {
+    /// Enters what pre-flight found into the facts of a round.
+    fn tell(&self, facts: &mut ClientFacts) {
+        facts.preflight_model.clone_from(&self.model);
+        facts.preflight_fingerprint.clone_from(&self.fingerprint);
+        facts.preflight_buffered = self.buffered;
+        facts.other_addresses = self.other_addresses;
+    }
 }
 
 struct Hall<'a> {
@@ -132,11 +147,13 @@ impl Hall<'_> {
         let endpoint = self.endpoints.get(&key.0)?.clone();
         let ground = match self.plan.preflight.requests {
             0 => Some(Ground {
+                other_addresses: endpoint.look_up(&case.timeouts).await,
                 endpoint,
                 learnt: Learnt::nothing(case.target.server),
                 lone: None,
                 model: None,
                 fingerprint: None,
+                buffered: false,
             }),
             _ => self.preflight(case, endpoint, tell).await,
         };
@@ -166,6 +183,8 @@ impl Hall<'_> {
             lone,
             model: diagnosis.served_model,
             fingerprint: diagnosis.fingerprint,
+            buffered: diagnosis.buffered,
+            other_addresses: diagnosis.other_addresses,
         })
     }
 
@@ -189,8 +208,8 @@ impl Hall<'_> {
             tell(Event::RoundBegun { case, round: number, of: self.plan.repeat, gauge: gauge.clone() });
             let mut tally = Tally::new(limits);
             let mut seen = self.fire(case, ground, Phase::Load, number, gauge, &mut tally, tell).await?;
-            seen.preflight_model.clone_from(&ground.model);
-            seen.preflight_fingerprint.clone_from(&ground.fingerprint);
+            ground.tell(&mut seen);
+            self.setup.allowance.tell(&mut seen);
             tell(Event::RoundEnded { case, round: number, facts: &seen });
             rounds.push(Summary::of(subject.of_round(number), &tally));
             pooled += &tally;

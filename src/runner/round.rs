@@ -77,10 +77,12 @@ impl Round<'_> {
         let mut batch = Vec::with_capacity(BATCH);
         let mut rows = 0;
         let mut doubts = Doubts::new();
+        let mut cache_headers = 0;
         while samples.recv_many(&mut batch, BATCH).await > 0 {
             rows += batch.len() as u64;
             for sample in batch.drain(..) {
                 doubts.add(&sample);
+                cache_headers += u64::from(sample.from_cache);
                 landed(start_utc, sample);
             }
             // One wake-up for many samples: this thread may share a core with a crew.
@@ -98,8 +100,9 @@ impl Round<'_> {
         let age = ready.oldest.map(|oldest| start.saturating_duration_since(oldest));
         Ok(ClientFacts {
             planned: self.case.load.requests(),
-            issued: self.gauge.begun(),
+            issued: self.gauge.issued(),
             rows,
+            cache_headers,
             read_lag: audit::read_lag(&reads),
             control_stream: self.control.lag(),
             first_token_doubt: doubts.first_token(),

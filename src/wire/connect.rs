@@ -30,6 +30,8 @@ pub struct Connected {
     pub syn_retransmits: Option<u32>,
     /// The address that connected (a proxy's, where there is one); `None` for what is no socket.
     pub remote: Option<SocketAddr>,
+    /// Addresses that the name stands for beside this one, none of which is used.
+    pub others: u32,
     /// Whether the kernel stamps the reads.
     pub kernel_time: bool,
     /// When the connection stood.
@@ -73,7 +75,9 @@ pub async fn connect(route: &Route) -> Result<Connection, ConnectError> {
     };
     let at = Instant::now();
     let total = at.saturating_duration_since(began);
-    let info = Connected { dns, tcp: tcp_took, tls, total, syn_retransmits, remote: Some(remote), kernel_time, at };
+    let others = u32::try_from(addresses.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let info =
+        Connected { others, dns, tcp: tcp_took, tls, total, syn_retransmits, remote: Some(remote), kernel_time, at };
     Connection::new(link, info, route.http2).await
 }
 

@@ -52,6 +52,7 @@ impl Connection {
             total: Duration::ZERO,
             syn_retransmits: None,
             remote: None,
+            others: 0,
             kernel_time: false,
             at,
         };
@@ -171,7 +172,7 @@ impl Connection {
     fn came_at_once(&mut self) -> bool {
         let Some(tcp) = &self.tcp else { return false };
         let Some(segments) = tcp.facts().and_then(|facts| facts.segments) else { return false };
-        let merged = u64::from(segments).saturating_sub(self.meter.drained());
+        let merged = u64::from(segments).saturating_sub(self.meter.emptyings());
         let at_once = merged <= self.merged;
         // With something unread the count would hold segments of the next read.
         if tcp.is_drained() {

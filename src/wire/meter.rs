@@ -163,9 +163,9 @@ impl Meter {
         self.drained.fetch_add(u64::from(drained), Relaxed);
     }
 
-    /// Reads so far that left nothing behind.
-    pub(super) fn drained(&self) -> u64 {
-        self.drained.load(Relaxed)
+    /// Reads so far, those taken as one that it took to empty the socket; the latest counts even if more is left.
+    pub(super) fn emptyings(&self) -> u64 {
+        self.drained.load(Relaxed) + u64::from(!self.empty.load(Relaxed))
     }
 
     /// How much earlier than the last of its bytes the first ones of the latest read may have arrived.
@@ -304,7 +304,7 @@ mod tests {
         read(23, true);
         assert_eq!(meter.doubt(None), 11 * MILLI, "the read before had left something behind");
         assert_eq!(meter.doubt(Some(at(22))), MILLI, "the runtime had caught up since");
-        assert_eq!((meter.doubt(Some(at(30))), meter.drained()), (Duration::ZERO, 2));
+        assert_eq!((meter.doubt(Some(at(30))), meter.emptyings()), (Duration::ZERO, 2));
     }
 
     #[test]

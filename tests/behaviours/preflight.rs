@@ -189,7 +189,7 @@ async fn another_model_a_whole_answer_and_a_held_back_stream_are_told() {
     let all = super::script::framed(&[tokens.as_slice(), &[STOP, USAGE, "[DONE]"]].concat()).concat();
     let port = server(move |_| document("text/event-stream", &all)).await;
     let diagnosis = diagnose(port, auto(), ONE).await;
-    assert!(diagnosis.notes[0].starts_with("all 33 events came in one read"), "{:?}", diagnosis.notes);
+    assert!(diagnosis.notes[0].starts_with("all 33 events came as good as at once"), "{:?}", diagnosis.notes);
 }
 
 #[tokio::test]

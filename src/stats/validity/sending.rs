@@ -134,7 +134,7 @@ fn connect(summary: &Summary, facts: &ClientFacts) -> Check {
     let count = summary.syn_retransmitted.max(gathered);
     let several = match facts.other_addresses {
         0 => String::new(),
-        more => format!("; the name stands for {more} more addresses, of which none was used"),
+        more => format!("; the name stands for {more} more addresses, tried only where the first does not connect"),
     };
     Check::above("connect", CheckLabel::Note, count as f64, 0.0, "count").saying(
         || {
