@@ -13,7 +13,7 @@ use super::out::Out;
 use super::signals::Interruption;
 use super::{Exit, burst, warn};
 use crate::audit::host;
-use crate::audit::limits::{self, Refusal};
+use crate::audit::limits::{self, Demand, Refusal};
 use crate::cli::Calibrate;
 use crate::report;
 use crate::runner::crews::Crews;
@@ -26,7 +26,7 @@ use witness::Cores;
 /// The most users that are ever tried.
 const MOST: u32 = 10_000;
 /// Descriptors that are not connections.
-const BESIDE_USERS: u64 = 64;
+const BESIDE_USERS: u64 = 128;
 
 /// What is tried, and how it grows.
 struct Course {
@@ -83,14 +83,19 @@ fn courses(quick: bool) -> Vec<Course> {
 
 /// As many users as descriptors allow.
 fn most() -> u32 {
-    match limits::allow_connections(u64::from(MOST), 1) {
-        Ok(()) => MOST,
+    let allow = |users: u32| {
+        limits::allow(&Demand { connections: users.into(), ends: 1, requests: users.into(), servers: Vec::new() })
+    };
+    match allow(MOST) {
+        Ok(_) => MOST,
         Err(Refusal::Descriptors { allowed, .. }) => {
             let most = u32::try_from(allowed.saturating_sub(BESIDE_USERS)).unwrap_or(MOST).clamp(1, MOST);
             // What can be had of it is raised; a refused raise shows as errors of ours.
-            let _ = limits::allow_connections(u64::from(most), 1);
+            let _ = allow(most);
             most
         }
+        // Memory for a tenth of it is there on any machine that runs this at all.
+        Err(_) => MOST / 10,
     }
 }
 

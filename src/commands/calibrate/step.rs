@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::super::{burst, plans};
 use super::witness::{Cores, Witness};
+use crate::audit::limits::Allowance;
 use crate::load::Stop;
 use crate::runner::crews::Crews;
 use crate::runner::event::Event;
@@ -94,7 +95,13 @@ impl Stage<'_> {
     /// The samples of a plan; `None` if it was stopped.
     fn run(&self, plan: &Plan) -> anyhow::Result<Option<Vec<Sample>>> {
         let stop = Stop { sending: self.stop.sending.child_token(), waiting: self.stop.waiting.child_token() };
-        let setup = Setup { run_id: "calibrate".to_owned(), stop: stop.clone(), keep_answers: false, fail_fast: false };
+        let setup = Setup {
+            run_id: "calibrate".to_owned(),
+            stop: stop.clone(),
+            keep_answers: false,
+            fail_fast: false,
+            allowance: Allowance::default(),
+        };
         let mut samples = Vec::new();
         let ran = self.runtime.block_on(async {
             let over = tokio::time::sleep_until(self.deadline.into());
