@@ -53,8 +53,10 @@ impl Folder {
         let sends = matches!(arguments.first(), Some(&("run" | "burst")));
         command.args(arguments).args(sends.then_some("--allow-invalid")).current_dir(self.path()).stdin(Stdio::null());
         command.env("XDG_CACHE_HOME", self.path().join("cache"));
-        for name in ["LAMB_API_KEY", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "http_proxy", "https_proxy", "ALL_PROXY"]
-        {
+        for name in ["LAMB_API_KEY", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+            command.env_remove(name);
+        }
+        for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
             command.env_remove(name);
         }
         command

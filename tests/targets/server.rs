@@ -52,8 +52,8 @@ impl Asked {
 /// What happened at the server, in order.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
-    /// A connection was accepted; nothing was read of it or written to it yet.
-    Accepted,
+    /// A connection was accepted and is held no longer; nothing was read of it or written to it yet.
+    Begun,
     /// A whole request came.
     Asked(Box<Asked>),
 }
@@ -94,7 +94,7 @@ impl Log {
     pub(crate) fn asked(&self) -> Vec<Asked> {
         let asked = |event| match event {
             Event::Asked(asked) => Some(*asked),
-            Event::Accepted => None,
+            Event::Begun => None,
         };
         self.events().into_iter().filter_map(asked).collect()
     }
@@ -149,7 +149,6 @@ where
 {
     for connection in 1.. {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        log.push(Event::Accepted);
         tokio::spawn(serve(stream, connection, build.clone(), log.clone(), answer.clone()));
     }
 }
@@ -161,6 +160,7 @@ where
     if let Some(hold) = &build.hold {
         hold(connection, log.clone()).await;
     }
+    log.push(Event::Begun);
     match &build.tls {
         None => speak(stream, connection, build.http2, log, answer).await,
         Some(config) => {
