@@ -4,9 +4,9 @@
 //! options, none of which std, tokio or socket2 have. Off Linux everything answers "not known".
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{bind_late, receive, stamp_reads, tcp_facts, unread};
+pub(super) use linux::{bind_late, receive, sleeps, stamp_reads, tcp_facts, unread};
 #[cfg(not(target_os = "linux"))]
-pub(super) use other::{bind_late, receive, stamp_reads, tcp_facts, unread};
+pub(super) use other::{bind_late, receive, sleeps, stamp_reads, tcp_facts, unread};
 
 /// A part of `TCP_INFO`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +110,15 @@ mod linux {
         done == 0
     }
 
+    /// How often this thread has given up its processor of itself, since it began.
+    pub(in super::super) fn sleeps() -> Option<u64> {
+        // SAFETY: a rusage is integers, for which all zeroes is a value.
+        let mut usage: libc::rusage = unsafe { zeroed() };
+        // SAFETY: `usage` is a rusage to write to.
+        let done = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &mut usage) };
+        if done == 0 { u64::try_from(usage.ru_nvcsw).ok() } else { None }
+    }
+
     /// The start of the kernel's `struct tcp_info`, which only ever grows at its end. (libc's stops before the last
     /// fields here.)
     #[repr(C)]
@@ -192,6 +201,10 @@ mod other {
     }
 
     pub(in super::super) fn tcp_facts<S>(_: S) -> Option<TcpFacts> {
+        None
+    }
+
+    pub(in super::super) fn sleeps() -> Option<u64> {
         None
     }
 }

@@ -9,7 +9,10 @@ use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-/// A sleep shorter than this was none: events were there already.
+use super::kernel;
+
+/// A sleep shorter than this was none: events were there already. The kernel's own count of sleeps says so better where
+/// there is one: a runtime that finds a thousand events takes longer than this to look through them.
 const BLINK: Duration = Duration::from_micros(20);
 /// A runtime under watch is pinged every 5 ms. One that slept for longer was not asleep: its whole process stood still,
 /// or whoever pings had no processor either.
@@ -21,7 +24,7 @@ thread_local! {
 
 /// The runtime of this thread is about to sleep: the hook `on_thread_park`.
 pub fn parks() {
-    OWN.with(|own| own.parked.set(Some(Instant::now())));
+    OWN.with(|own| own.parked.set(Some((Instant::now(), kernel::sleeps()))));
 }
 
 /// The runtime of this thread wakes: the hook `on_thread_unpark`.
@@ -40,7 +43,8 @@ pub(super) fn caught_up() -> Option<Instant> {
 }
 
 struct Pulse {
-    parked: Cell<Option<Instant>>,
+    /// When it last began to sleep, and how often it had slept before.
+    parked: Cell<Option<(Instant, Option<u64>)>>,
     caught_up: Cell<Option<Instant>>,
     /// How late the latest ping was answered.
     ping: Cell<Duration>,
@@ -68,7 +72,9 @@ impl Pulse {
             Some(all) => all.saturating_sub(self.queued.replace(all)),
             None => self.ping.get(),
         };
-        if let Some(parked) = self.parked.get() {
+        if let Some((parked, sleeps)) = self.parked.get()
+            && (sleeps.is_none() || sleeps != kernel::sleeps())
+        {
             self.caught_up.set(after(self.caught_up.get(), parked, woke, queued));
         }
     }
@@ -136,6 +142,15 @@ mod tests {
     fn the_kernel_tells_how_long_a_thread_waited_for_a_processor() {
         let file = File::open("/proc/thread-self/schedstat").unwrap();
         assert!(queued(&file).is_some());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_waits_has_slept() {
+        let before = kernel::sleeps().unwrap();
+        std::thread::sleep(MILLI);
+        let after = kernel::sleeps().unwrap();
+        assert!(after > before, "{before} {after}");
     }
 
     #[test]
