@@ -2,6 +2,8 @@
 
 mod control;
 mod doubt;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod host;
 mod lag;
 pub mod limits;

@@ -74,6 +74,8 @@ pub async fn run(
     let endpoints = way::endpoints(plan, &setup.run_id, setup.keep_answers)?;
     tell(Event::PlanMade(plan));
     let control = Control::start(crews.handles())?;
+    #[cfg(feature = "faults")]
+    crate::audit::faults::hold(crews.handles());
     let mut hall = Hall { plan, setup, crews, control, endpoints, grounds: HashMap::new(), serial: 0 };
     let mut ended = Ended::default();
     for (index, case) in plan.cases.iter().enumerate() {

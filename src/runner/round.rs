@@ -81,6 +81,10 @@ impl Round<'_> {
         while samples.recv_many(&mut batch, BATCH).await > 0 {
             rows += batch.len() as u64;
             for sample in batch.drain(..) {
+                #[cfg(feature = "faults")]
+                if audit::faults::has("lose_row") && sample.arrival.request == 1 && self.phase == Phase::Load {
+                    continue;
+                }
                 doubts.add(&sample);
                 cache_headers += u64::from(sample.from_cache);
                 landed(start_utc, sample);

@@ -59,6 +59,10 @@ fn one(plan: &Plan, target: &Target, run_id: &str, keep_answers: bool) -> Result
 pub fn way(target: &Target) -> Result<(&Url, Route), Cause> {
     let Place::Url(url) = &target.place else { return Err(Cause::NotStarted) };
     let mut route = Route::new(url.host.clone(), url.port);
+    #[cfg(feature = "faults")]
+    {
+        route.kernel_time = !crate::audit::faults::has("no_kernel_time");
+    }
     route.overrides = target.resolve.clone();
     route.http2 = target.http2;
     if url.https {
