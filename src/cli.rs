@@ -75,7 +75,7 @@ pub struct Overrides {
     /// Only the cases whose label (target/model/prompts/users) matches.
     #[arg(long, value_name = "GLOB")]
     pub only: Option<String>,
-    /// Apply this table of [profiles].
+    /// Apply this table of `[profiles]`.
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
     /// Stream the answers.
@@ -319,7 +319,7 @@ pub struct Results {
 pub enum ResultsVerb {
     /// List the runs, newest last.
     List,
-    /// Copy a run to results/<scenario>/baseline/, which git does not ignore.
+    /// Copy a run to `results/SCENARIO/baseline/`, which git does not ignore.
     Keep {
         /// A run's folder, or a scenario's name for its newest run.
         #[arg(value_name = "RUN")]

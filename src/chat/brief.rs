@@ -82,6 +82,6 @@ pub struct Shot {
     pub round: u32,
     /// The start of the round: instants are told relative to it.
     pub start: Instant,
-    /// Calls off what is in the air: its samples are [`Outcome::Cancelled`], with all that was seen.
+    /// Calls off what is in the air: its samples are `cancelled`, with all that was seen.
     pub cancel: CancellationToken,
 }

@@ -29,7 +29,7 @@ pub struct Settings {
     pub kind: Kind,
     /// The key to insist on (`Authorization: Bearer …`); refused in the words of the kind of server. None if not said.
     pub api_key: Option<ApiKey>,
-    /// Faults by name, and the share of requests that shows each: `{ status_429 = "2%" }`. See [`faults`](super::faults).
+    /// Faults by name, and the share of requests that shows each: `{ status_429 = "2%" }`. See [`super::faults()`].
     pub faults: BTreeMap<String, Share>,
     /// How long an idle connection stays open: 5 s on servers that run under uvicorn, as long as the client likes on others.
     #[serde(deserialize_with = "units::de_some_time")]

@@ -15,7 +15,7 @@ use crate::results::writer::{Shared, lock};
 /// What a run ended as.
 #[derive(Debug)]
 pub struct Finished {
-    /// The run: the same that [`crate::results::read`] makes of its folder.
+    /// The run: the same that [`crate::results::read()`] makes of its folder.
     pub run: Run,
     /// Its folder; `None` where it leaves no files.
     pub folder: Option<PathBuf>,
