@@ -80,20 +80,20 @@ mod tests {
     fn paths_lead_from_the_runs_folder_and_the_rest_stays_as_it_is() {
         let toml = r#"# why
 models = ["a"]
-prompts = ["/etc/not a path", { file = "/home/me/scenarios/prompts/essay.md" }, { name = "d", jsonl = "/data/q.jsonl" }]
+prompts = ["/etc/not a path", { file = "/srv/load/scenarios/prompts/essay.md" }, { name = "d", jsonl = "/data/q.jsonl" }]
 
 [targets.prod]
 url = "https://example.org" # here
-ca_file = "/home/me/ca.pem"
+ca_file = "/srv/load/ca.pem"
 
 [targets.inline]
 url = "http://x"
 "#;
         let expected = toml
-            .replace("/home/me/scenarios/prompts/essay.md", "../../../scenarios/prompts/essay.md")
+            .replace("/srv/load/scenarios/prompts/essay.md", "../../../scenarios/prompts/essay.md")
             .replace("/data/q.jsonl", "../../../../../data/q.jsonl")
-            .replace("/home/me/ca.pem", "../../../ca.pem");
-        assert_eq!(relative_to(toml, Path::new("/home/me/results/poem/1")), expected);
+            .replace("/srv/load/ca.pem", "../../../ca.pem");
+        assert_eq!(relative_to(toml, Path::new("/srv/load/results/poem/1")), expected);
     }
 
     #[test]
