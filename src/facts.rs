@@ -23,11 +23,8 @@ pub struct ClientFacts {
     pub control_stream: Option<Lag>,
     /// Wake-to-poll delay of the runtime's workers.
     pub runtime_lag: Option<Lag>,
-    /// How uncertain the instant of each stream's first token is because its read held later events too; 0 where it
-    /// did not. One observation a stream.
-    pub first_token_doubt: Option<Lag>,
-    /// The same of every token-bearing read.
-    pub gap_doubt: Option<Lag>,
+    /// How far percentiles may lie from ours because a read held several events.
+    pub moves: Moves,
     /// The highest share of the usable processors that this process used in any one second, 0 to 1.
     pub cpu_share_max: Option<f64>,
     /// Processors that this process may use: affinity and cgroup quota.
@@ -88,6 +85,36 @@ pub struct ReadLag {
     pub without_kernel_time: u64,
 }
 
+/// How far the median or the P99 of a metric may lie from ours, in milliseconds: a read that holds several events carries
+/// only its last segment's instant, and the earlier ones may have come earlier. `None` where there is no value.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Moves {
+    /// Of first tokens.
+    pub ttft_ms: Option<f64>,
+    /// Of first tokens that a person sees.
+    pub ttfo_ms: Option<f64>,
+    /// Of the pace.
+    pub tpot_ms: Option<f64>,
+    /// Of the pooled gaps.
+    pub gap_ms: Option<f64>,
+    /// Of each stream's largest gap.
+    pub max_gap_ms: Option<f64>,
+}
+
+impl Moves {
+    fn worse(self, other: Moves) -> Moves {
+        let worse = |a, b| either(a, b, f64::max);
+        Moves {
+            ttft_ms: worse(self.ttft_ms, other.ttft_ms),
+            ttfo_ms: worse(self.ttfo_ms, other.ttfo_ms),
+            tpot_ms: worse(self.tpot_ms, other.tpot_ms),
+            gap_ms: worse(self.gap_ms, other.gap_ms),
+            max_gap_ms: worse(self.max_gap_ms, other.max_gap_ms),
+        }
+    }
+}
+
 /// What a plan needs of something, and what there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Limit {
@@ -106,8 +133,7 @@ impl ClientFacts {
         self.read_lag = either(self.read_lag, other.read_lag, ReadLag::worse);
         self.control_stream = either(self.control_stream, other.control_stream, Lag::worse);
         self.runtime_lag = either(self.runtime_lag, other.runtime_lag, Lag::worse);
-        self.first_token_doubt = either(self.first_token_doubt, other.first_token_doubt, Lag::worse);
-        self.gap_doubt = either(self.gap_doubt, other.gap_doubt, Lag::worse);
+        self.moves = self.moves.worse(other.moves);
         self.cpu_share_max = either(self.cpu_share_max, other.cpu_share_max, f64::max);
         self.usable_cpus = either(self.usable_cpus, other.usable_cpus, f64::min);
         self.throttled_periods = either(self.throttled_periods, other.throttled_periods, |a, b| a + b);

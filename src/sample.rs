@@ -254,6 +254,34 @@ pub struct Instants {
     pub end: Duration,
 }
 
+/// What reads of several events leave uncertain of a stream: such a read carries only its last segment's instant.
+/// Mostly nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StreamDoubts {
+    /// How much earlier than told the first token may have come.
+    pub first_token: Duration,
+    /// The same of the first that a person sees.
+    pub first_visible: Duration,
+    /// The same of the last token.
+    pub last_token: Duration,
+    /// Gaps of which something is uncertain, in their order.
+    pub gaps: Vec<GapDoubt>,
+    /// Gaps that are missing because both their tokens came in one read: how many, and over how many microseconds that
+    /// read stretches at most.
+    pub hidden: Vec<(u32, u32)>,
+}
+
+/// What is uncertain of one gap, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GapDoubt {
+    /// Its index among the gaps.
+    pub gap: u32,
+    /// How much earlier it may have ended.
+    pub earlier_us: u32,
+    /// How much earlier it may have begun.
+    pub later_us: u32,
+}
+
 /// What became of an arrival.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
@@ -283,11 +311,8 @@ pub struct Sample {
     pub max_gap: Option<Duration>,
     /// Gaps between token-bearing reads, in microseconds, for the pooled distribution; empty unless streamed.
     pub gaps_us: Vec<u32>,
-    /// How much earlier than told the first token may have come, its read having held more behind it; `None` without a
-    /// streamed token.
-    pub first_token_doubt: Option<Duration>,
-    /// The same of each token-bearing read where it is not zero, in microseconds.
-    pub doubts_us: Vec<u32>,
+    /// What reads of several events leave uncertain of these and of the tokens' instants.
+    pub doubts: StreamDoubts,
     /// The largest kernel-to-user lag of a read, already taken off the instants.
     pub read_lag_max: Option<Duration>,
     /// Server-sent events seen.
@@ -335,8 +360,7 @@ impl Sample {
             from_cache: false,
             max_gap: None,
             gaps_us: Vec::new(),
-            first_token_doubt: None,
-            doubts_us: Vec::new(),
+            doubts: StreamDoubts::default(),
             read_lag_max: None,
             events: 0,
             reads: 0,

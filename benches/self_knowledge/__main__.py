@@ -38,6 +38,16 @@ class Verdict:
     checked: int = 0
 
 
+@contextlib.contextmanager
+def held(pid):
+    """A descriptor of that process, which nobody else's can take the place of."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        yield pidfd
+    finally:
+        os.close(pidfd)
+
+
 def one(binary, draw, overload, folder):
     """One run under an overload, judged."""
     users, streamed = draw.randint(*overload.users), draw.random() < 0.8
@@ -55,12 +65,9 @@ def one(binary, draw, overload, folder):
 
         @contextlib.contextmanager
         def during(pid):
-            pidfd = os.pidfd_open(pid)
-            try:
-                with overload.during(pidfd):
+            with held(pid) as client, held(endpoint.process.pid) as server:
+                with overload.during(client), overload.beside(server):
                     yield
-            finally:
-                os.close(pidfd)
 
         finished = truth.client(command, folder, 60, overload.prepare_child, during)
         records = endpoint.stop()
@@ -108,9 +115,10 @@ def judge(finished, run, records, lost):
 def kinds_of(options):
     """Kinds by turns, so that a short run sees each of them."""
     wanted = options.only.split(",") if options.only else list(overloads.KINDS)
-    unknown = sorted(set(wanted) - set(overloads.KINDS))
+    known = overloads.KINDS | overloads.RUDE_KINDS
+    unknown = sorted(set(wanted) - set(known))
     if unknown:
-        sys.exit(f"no such overload: {', '.join(unknown)} ({', '.join(overloads.KINDS)})")
+        sys.exit(f"no such overload: {', '.join(unknown)} ({', '.join(known)})")
     return wanted
 
 
@@ -120,11 +128,11 @@ def main():
     parser.add_argument("--overloads", type=int, default=200, metavar="N")
     parser.add_argument("--clean", type=int, default=200, metavar="N")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--only", default="", metavar="KINDS", help=f"of {', '.join(overloads.KINDS)}")
+    parser.add_argument("--only", default="", metavar="KINDS", help=f"of {', '.join(overloads.KINDS)}; and by name only {', '.join(overloads.RUDE_KINDS)}")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="keep the folders of runs that break the promise")
     options = parser.parse_args()
     truth.prepare()
-    kinds = kinds_of(options)
+    kinds, kinds_known = kinds_of(options), overloads.KINDS | overloads.RUDE_KINDS
     print(f"{truth.machine()}; seed {options.seed}")
     table, broken, doubted = collections.defaultdict(collections.Counter), 0, []
     with overloads.Tools() as tools:
@@ -136,7 +144,7 @@ def main():
             draw = random.Random(f"{options.seed}/{kind}/{number}")
             folder = tools.folder / f"run-{number}"
             folder.mkdir()
-            overload = overloads.Overload("nothing in its way") if kind == "clean" else overloads.KINDS[kind](draw, tools)
+            overload = overloads.Overload("nothing in its way") if kind == "clean" else kinds_known[kind](draw, tools)
             what, verdict = one(options.binary, draw, overload, folder)
             table[kind][verdict.label] += 1
             table[kind]["metrics held"] += verdict.checked

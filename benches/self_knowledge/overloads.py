@@ -31,8 +31,9 @@ class Overload:
     what: str
     # In the client's process, before it becomes the client.
     prepare_child: Callable = nothing
-    # A context around the client's life; it gets a pidfd.
+    # A context around the client's life; it gets a pidfd. And one that gets the endpoint's.
     during: Callable = contextlib.nullcontext
+    beside: Callable = contextlib.nullcontext
     # Lines of the target, flags of `run`, flags of the endpoint.
     target: tuple = ()
     arguments: tuple = ()
@@ -116,6 +117,20 @@ def stopped(random, _):
     return Overload("stopped for " + ", ".join(f"{seconds * 1e3:.0f} ms" for _, seconds in stops), during=during)
 
 
+def late_endpoint(random, _):
+    """The endpoint stands still now and then, and writes what was due all at once: its fault, to be told as such."""
+    still, moving = random.uniform(0.002, 0.02), random.uniform(0.05, 1.0)
+
+    def beside(pidfd):
+        def work(ended):
+            while not ended(moving):
+                stop_for(pidfd, still, ended)
+
+        return thread(work)
+
+    return Overload(f"its endpoint stands still for {still * 1e3:.0f} of {(still + moving) * 1e3:.0f} ms", beside=beside)
+
+
 def quota(random, tools):
     """A cgroup's quota; without one that we may write to, the duty cycle in its place."""
     if not tools.cgroup:
@@ -180,16 +195,39 @@ def slow_reader(random, tools):
     return Overload(what, during=during, arguments=("--responses", pipe))
 
 
+def clock(random, _):
+    """The wall clock, which the kernel stamps with, is set back and forth all the time. Needs root, and is undone."""
+    step, pause = random.uniform(0.002, 0.05), random.uniform(0.002, 0.05)
+
+    def during(_):
+        def work(ended):
+            offset = time.clock_gettime(time.CLOCK_REALTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+            moved = 0.0
+            while not ended(pause):
+                moved = step - moved
+                time.clock_settime(time.CLOCK_REALTIME, time.clock_gettime(time.CLOCK_MONOTONIC) + offset + moved)
+            time.clock_settime(time.CLOCK_REALTIME, time.clock_gettime(time.CLOCK_MONOTONIC) + offset)
+
+        return thread(work)
+
+    return Overload(f"its wall clock is set by {step * 1e3:.0f} ms every {pause * 1e3:.0f} ms", during=during, users=(50, 300))
+
+
 KINDS = {
     "hog": hog,
     "quota": quota,
     "duty_cycle": duty_cycle,
     "stopped": stopped,
+    "late_endpoint": late_endpoint,
     "slow_disk": slow_disk,
     "slow_reader": slow_reader,
     "descriptors": descriptors,
     "backlog": backlog,
 }
+
+
+# What is not done to a machine unless it is asked for by name.
+RUDE_KINDS = {"clock": clock}
 
 
 class Cgroup:

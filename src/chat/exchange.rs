@@ -159,8 +159,8 @@ impl Seen {
                     if let Err(stop) = self.take(&piece, &mut coding, terms.start) {
                         break Some(stop);
                     }
-                    if self.reading.is_crowded() {
-                        self.reading.doubted(response.doubt());
+                    if self.reading.pace.is_crowded() {
+                        self.reading.pace.doubted(response.doubt());
                     }
                 }
             }

@@ -23,6 +23,7 @@ mod message;
 pub mod models;
 mod notes;
 pub mod outcome;
+pub mod pace;
 pub mod preflight;
 pub mod problem;
 pub mod reading;

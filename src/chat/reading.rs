@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::answer::{Answer, Effect};
+use super::answer::Answer;
+use super::pace::{Pace, Seen};
 pub use super::sniff::Declared;
 use super::sniff::{Looks, sniff};
 use super::sse::Decoder;
@@ -61,21 +62,9 @@ pub struct Reading {
     pub bytes: u64,
     /// Reads that brought body bytes.
     pub reads: u64,
-    /// Reads that brought tokens.
-    pub token_reads: u64,
-    /// Gaps between these, in microseconds.
-    pub gaps_us: Vec<u32>,
-    /// The largest of them, exactly.
-    pub max_gap: Option<Duration>,
-    /// How much earlier than its instant the first token may have come; 0 unless its read held more behind it.
-    pub first_token_doubt: Duration,
-    /// The same of each token-bearing read where it is not 0, in microseconds, rounded up.
-    pub doubts_us: Vec<u32>,
+    /// Its tokens in time.
+    pub pace: Pace,
     last_read: Option<u64>,
-    last_token_read: Option<u64>,
-    /// The read in which an event came behind a token, until it is asked about; and the last that was.
-    crowded: Option<u64>,
-    asked_about: Option<u64>,
 }
 
 impl Reading {
@@ -89,15 +78,8 @@ impl Reading {
             at: Instants::default(),
             bytes: 0,
             reads: 0,
-            token_reads: 0,
-            gaps_us: Vec::new(),
-            max_gap: None,
-            first_token_doubt: Duration::ZERO,
-            doubts_us: Vec::new(),
+            pace: Pace::default(),
             last_read: None,
-            last_token_read: None,
-            crowded: None,
-            asked_about: None,
         }
     }
 
@@ -144,28 +126,11 @@ impl Reading {
         }
     }
 
-    /// Whether the latest read held a token and an event behind it, and nobody has said yet how much earlier than the
-    /// read's instant that token may have come: then [`Reading::doubted`] is due.
-    pub fn is_crowded(&self) -> bool {
-        self.crowded.is_some()
-    }
-
-    /// The tokens of the crowded read may have come so much earlier.
-    pub fn doubted(&mut self, by: Duration) {
-        self.asked_about = self.crowded.take();
-        if by.is_zero() {
-            return;
-        }
-        if self.token_reads == 1 {
-            self.first_token_doubt = by;
-        }
-        self.doubts_us.push(u32::try_from(by.as_nanos().div_ceil(1000)).unwrap_or(u32::MAX));
-    }
-
     /// The body has ended, or nothing more will be read: what was not ended is looked at too.
     pub fn end(&mut self) {
         self.end_body();
         self.answer.end();
+        self.pace.end();
     }
 
     fn end_body(&mut self) {
@@ -180,7 +145,7 @@ impl Reading {
                     self.answer.malformed = Some("an event stream without an event".to_owned());
                 }
                 self.body = Body::Events(decoder);
-                self.mark(seen, at, number);
+                self.pace.mark(seen, &mut self.at, at, number);
             }
             Body::Json(document) => {
                 self.answer.body(&document);
@@ -235,10 +200,10 @@ impl Reading {
     fn add(&mut self, bytes: &[u8], read: Read<'_>) -> Result<(), TooLarge> {
         match &mut self.body {
             Body::Events(decoder) => {
-                let mut seen = Seen { behind: self.last_token_read == Some(read.number), ..Seen::default() };
+                let mut seen = Seen::default();
                 let answer = &mut self.answer;
                 let fed = decoder.feed(bytes, |event| seen.add(answer.event(event)));
-                self.mark(seen, read.at, read.number);
+                self.pace.mark(seen, &mut self.at, read.at, read.number);
                 if fed.is_err() {
                     return Err(TooLarge("event"));
                 }
@@ -254,101 +219,5 @@ impl Reading {
                 Ok(())
             }
         }
-    }
-
-    /// Everything that one read brought happened at its instant.
-    fn mark(&mut self, seen: Seen, at: Duration, number: u64) {
-        if seen.crowded && self.asked_about != Some(number) {
-            self.crowded = Some(number);
-        }
-        if seen.events > 0 {
-            self.at.first_event.get_or_insert(at);
-        }
-        if seen.effect.finish {
-            self.at.finish = Some(at);
-        }
-        if seen.effect.visible {
-            self.at.first_visible.get_or_insert(at);
-        }
-        if !seen.effect.token {
-            return;
-        }
-        self.at.first_token.get_or_insert(at);
-        let previous = self.at.last_token.replace(at);
-        if self.last_token_read.replace(number) == Some(number) {
-            return;
-        }
-        self.token_reads += 1;
-        if let Some(previous) = previous {
-            let gap = at.saturating_sub(previous);
-            self.max_gap = self.max_gap.max(Some(gap));
-            self.gaps_us.push(u32::try_from(gap.as_micros()).unwrap_or(u32::MAX));
-        }
-    }
-}
-
-/// What the events of one read brought together.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    events: u32,
-    effect: Effect,
-    /// A token came earlier in this read.
-    behind: bool,
-    /// And an event after it.
-    crowded: bool,
-}
-
-impl Seen {
-    fn add(&mut self, effect: Effect) {
-        self.events += 1;
-        self.crowded |= self.behind;
-        self.behind |= effect.token;
-        self.effect.token |= effect.token;
-        self.effect.visible |= effect.visible;
-        self.effect.finish |= effect.finish;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MILLI: Duration = Duration::from_millis(1);
-
-    fn token(text: &str) -> String {
-        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":{text:?}}}}}]}}\n\n")
-    }
-
-    /// Which of the parts, each a read's number and its bytes, make the read crowded; a crowded read is asked about.
-    fn crowded(parts: &[(u64, &str)]) -> (Vec<bool>, Reading) {
-        let mut reading = Reading::new(Declared::Events, true, Answer::new(0));
-        let mut all = Vec::new();
-        for (number, text) in parts {
-            reading.take(Read { bytes: text.as_bytes(), at: MILLI * *number as u32, number: *number }).unwrap();
-            all.push(reading.is_crowded());
-            if reading.is_crowded() {
-                reading.doubted(MILLI * *number as u32 / 2);
-            }
-        }
-        (all, reading)
-    }
-
-    #[test]
-    fn a_read_is_crowded_once_if_anything_came_behind_a_token_in_it_piece_by_piece_too() {
-        let (a, two, role) = (token("a"), token("a") + &token("b"), "data: {\"choices\":[{\"delta\":{}}]}\n\n");
-        let role_and_token = role.to_owned() + &a;
-        let (all, reading) =
-            crowded(&[(1, role), (2, &role_and_token), (3, &a), (4, &two), (5, &a), (5, &a), (5, role), (6, role)]);
-        assert_eq!(all, [false, false, false, true, false, true, false, false]);
-        assert_eq!((reading.first_token_doubt, reading.doubts_us), (Duration::ZERO, vec![2000, 2500]));
-    }
-
-    #[test]
-    fn a_first_token_is_doubtful_if_its_own_read_is_and_nothing_is_where_the_read_was_one_segment() {
-        let two = token("a") + "data: [DONE]\n\n";
-        let (_, reading) = crowded(&[(7, &two)]);
-        assert_eq!((reading.first_token_doubt, &reading.doubts_us), (MILLI * 7 / 2, &vec![3500]));
-        let (_, reading) = crowded(&[(0, &two)]);
-        assert_eq!((reading.first_token_doubt, reading.doubts_us), (Duration::ZERO, vec![]));
     }
 }

@@ -56,11 +56,10 @@ pub(super) fn conclude(sample: &mut Sample, seen: Seen, brief: &Brief, scrubber:
     let reading = seen.reading;
     sample.events = reading.answer.events;
     sample.reads = reading.reads;
-    sample.token_reads = reading.token_reads;
-    sample.max_gap = reading.max_gap;
-    sample.gaps_us = reading.gaps_us;
-    sample.first_token_doubt = reading.at.first_token.filter(|_| sample.streamed).map(|_| reading.first_token_doubt);
-    sample.doubts_us = reading.doubts_us;
+    sample.token_reads = reading.pace.token_reads;
+    sample.max_gap = reading.pace.max_gap;
+    sample.gaps_us = reading.pace.gaps_us;
+    sample.doubts = reading.pace.doubts;
 }
 
 fn instants(sample: &mut Sample, seen: &Seen, start: Instant) {

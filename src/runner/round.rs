@@ -109,8 +109,7 @@ impl Round<'_> {
             cache_headers,
             read_lag: audit::read_lag(&reads),
             control_stream: self.control.lag(),
-            first_token_doubt: doubts.first_token(),
-            gap_doubt: doubts.gap(),
+            moves: doubts.moves(),
             stale_replaced: ready.replaced,
             oldest_connection_ms: age.map(|age| age.as_secs_f64() * 1e3),
             ..watch.stop()

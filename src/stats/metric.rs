@@ -24,6 +24,7 @@ impl Summary {
             "ttfo" => &self.ttfo,
             "tpot" => &self.tpot,
             "gap" => &self.gap,
+            "max_gap" => &self.max_gap,
             _ => return None,
         })
     }

@@ -6,7 +6,7 @@ use super::goodput::Limits;
 use super::subject::Subject;
 use super::summary::Summary;
 use super::tally::Tally;
-use crate::facts::{ClientFacts, Lag, Limit, ReadLag};
+use crate::facts::{ClientFacts, Lag, Limit, Moves, ReadLag};
 use crate::sample::{Arrival, Outcome, Phase, Sample, TokenSource, Tokens};
 use crate::scenario::plan::CaseKey;
 
@@ -92,8 +92,7 @@ pub(crate) fn facts() -> ClientFacts {
         read_lag: Some(ReadLag { uncorrected: lag(0.4), left: lag(0.01), without_kernel_time: 0 }),
         control_stream: Some(lag(0.5)),
         runtime_lag: Some(lag(1.0)),
-        first_token_doubt: Some(lag(0.1)),
-        gap_doubt: Some(lag(0.1)),
+        moves: Moves { ttft_ms: Some(0.1), ttfo_ms: Some(0.1), gap_ms: Some(0.1), ..Moves::default() },
         cpu_share_max: Some(0.3),
         usable_cpus: Some(2.0),
         throttled_periods: Some(0),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::distribution::Distribution;
 use super::summary::Summary;
-use crate::facts::{ClientFacts, Lag};
+use crate::facts::ClientFacts;
 use crate::scenario::plan::DISTRIBUTIONS;
 
 /// Whether a number can be believed.
@@ -177,7 +177,8 @@ fn metrics(summary: &Summary, facts: &ClientFacts, checks: &[Check]) -> BTreeMap
         _ => Label::Valid,
     };
     let mut metrics = BTreeMap::new();
-    for name in DISTRIBUTIONS {
+    // No gate reads the largest gaps, but people do.
+    for name in DISTRIBUTIONS.into_iter().chain(["max_gap"]) {
         let Some((median, error_ms)) = summary
             .distribution(name)
             .and_then(Distribution::answered_median)
@@ -213,9 +214,9 @@ fn label_of(error_ms: f64, median_ms: f64) -> Label {
 /// Instrument error of a distribution, in milliseconds.
 ///
 /// Of every instant: P99 of the read lag left after correction; of the control stream where there is no kernel time;
-/// the larger of both where some reads had none. From due it adds the P99 of our own lateness in sending. What a read
-/// of several events leaves uncertain adds to the first token and to gaps. The pace is a difference of two instants
-/// spread over the tokens between them.
+/// the larger of both where some reads had none. From due it adds the P99 of our own lateness in sending. What reads of
+/// several events leave uncertain adds what it may move a percentile by. The pace is a difference of two instants spread
+/// over the tokens between them.
 fn instrument_error(metric: &str, summary: &Summary, facts: &ClientFacts) -> Option<f64> {
     let control = facts.control_stream.map(|lag| lag.p99_ms);
     let instant = match facts.read_lag {
@@ -223,15 +224,17 @@ fn instrument_error(metric: &str, summary: &Summary, facts: &ClientFacts) -> Opt
         Some(lag) => control.map_or(lag.uncorrected.p99_ms, |control| control.max(lag.left.p99_ms)),
         None => control?,
     };
-    let doubt = |lag: Option<Lag>| lag.map_or(0.0, |lag| lag.p99_ms);
-    let first_token = instant + doubt(facts.first_token_doubt);
+    let moved = |by: Option<f64>| instant + by.unwrap_or(0.0);
+    let moves = &facts.moves;
     Some(match metric {
         "latency_from_due" => instant + send_lag(summary)?,
-        "ttft" | "ttfo" => first_token,
-        "gap" => instant + doubt(facts.gap_doubt),
+        "ttft" => moved(moves.ttft_ms),
+        "ttfo" => moved(moves.ttfo_ms),
+        "gap" => moved(moves.gap_ms),
+        "max_gap" => moved(moves.max_gap_ms),
         "tpot" => {
             let tokens = summary.tokens.output_spread.map_or(2, |[_, middle, _]| middle.max(2));
-            (first_token + instant) / (tokens - 1) as f64
+            2.0 * instant / (tokens - 1) as f64 + moves.tpot_ms.unwrap_or(0.0)
         }
         _ => instant,
     })

@@ -1,7 +1,7 @@
 //! Each check on recorded facts: once so that it fires, once so that it stays silent.
 
 use super::*;
-use crate::facts::{Limit, ReadLag};
+use crate::facts::{Lag, Limit, Moves, ReadLag};
 use crate::sample::{Outcome, Sample};
 use crate::stats::testing::{answer, burst, facts, failure, ms, subject, summary, tally};
 
@@ -24,7 +24,7 @@ fn a_good_burst_is_valid_and_every_check_is_silent() {
     assert_eq!(validity.label, Label::Valid);
     assert!(validity.metrics.values().all(|metric| metric.label == Label::Valid), "{:?}", validity.metrics);
     let names: Vec<&str> = validity.metrics.keys().map(String::as_str).collect();
-    assert_eq!(names, ["gap", "latency", "latency_from_due", "tpot", "ttfo", "ttft"]);
+    assert_eq!(names, ["gap", "latency", "latency_from_due", "max_gap", "tpot", "ttfo", "ttft"]);
 }
 
 #[test]
@@ -306,8 +306,8 @@ fn length_limited_is_silent_when_the_scenario_asks_for_a_length() {
 fn the_error_of_each_metric_is_made_of_what_can_spoil_it() {
     let mut facts = facts();
     facts.read_lag = Some(ReadLag { uncorrected: lag(9.0), left: lag(0.5), without_kernel_time: 0 });
-    facts.first_token_doubt = Some(lag(3.0));
-    facts.gap_doubt = Some(lag(30.0));
+    let [ttft_ms, ttfo_ms, tpot_ms, gap_ms, max_gap_ms] = [3.0, 4.0, 0.02, 30.0, 31.0].map(Some);
+    facts.moves = Moves { ttft_ms, ttfo_ms, tpot_ms, gap_ms, max_gap_ms };
     let validity = Validity::of(&summary(&burst()), &facts);
     let told = validity.metrics.iter().map(|(name, metric)| (name.as_str(), metric.error_ms.unwrap(), metric.label));
     let expected = [
@@ -315,8 +315,9 @@ fn the_error_of_each_metric_is_made_of_what_can_spoil_it() {
         ("latency", 0.5, Label::Valid),
         // Sent up to 5 ms after the barrier: that is our error of what a user waited.
         ("latency_from_due", 5.5, Label::Valid),
-        ("tpot", 4.0 / 99.0, Label::Valid),
-        ("ttfo", 3.5, Label::Degraded),
+        ("max_gap", 31.5, Label::Invalid),
+        ("tpot", 1.0 / 99.0 + 0.02, Label::Valid),
+        ("ttfo", 4.5, Label::Degraded),
         ("ttft", 3.5, Label::Degraded),
     ];
     assert_eq!(told.collect::<Vec<_>>(), expected);
