@@ -35,6 +35,8 @@ pub struct ClientFacts {
     pub steal_share_max: Option<f64>,
     /// Page faults that waited for a disk.
     pub major_faults: Option<u64>,
+    /// The most that the wall clock was set by at once, in milliseconds; 0 where it only ran.
+    pub clock_set_ms: Option<f64>,
     /// File descriptors: needed by the plan, and allowed.
     pub descriptors: Option<Limit>,
     /// Ephemeral ports to one address: needed by the plan, and free.
@@ -139,6 +141,7 @@ impl ClientFacts {
         self.throttled_periods = either(self.throttled_periods, other.throttled_periods, |a, b| a + b);
         self.steal_share_max = either(self.steal_share_max, other.steal_share_max, f64::max);
         self.major_faults = either(self.major_faults, other.major_faults, |a, b| a + b);
+        self.clock_set_ms = either(self.clock_set_ms, other.clock_set_ms, f64::max);
         self.descriptors = either(self.descriptors, other.descriptors, Limit::tighter);
         self.ports = either(self.ports, other.ports, Limit::tighter);
         self.memory = either(self.memory, other.memory, Limit::tighter);

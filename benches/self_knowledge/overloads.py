@@ -42,7 +42,7 @@ class Overload:
     users: tuple = (10, 100)
     # Where results go, if not beside the scenario.
     out: pathlib.Path | None = None
-    # Whether the endpoint may lose first bytes: see truth.Join.
+    # Whether the endpoint cannot know when first bytes were sent: see truth.Join.
     lost: bool = False
 
 
@@ -210,7 +210,7 @@ def clock(random, _):
 
         return thread(work)
 
-    return Overload(f"its wall clock is set by {step * 1e3:.0f} ms every {pause * 1e3:.0f} ms", during=during, users=(50, 300))
+    return Overload(f"its wall clock is set by {step * 1e3:.0f} ms every {pause * 1e3:.0f} ms", during=during, users=(50, 300), lost=True)
 
 
 KINDS = {

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::witness::WITNESS;
 use super::{host, lag, proc};
 use crate::facts::ClientFacts;
+use crate::wire::clocks;
 
 const PING_EVERY: Duration = Duration::from_millis(5);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -38,9 +39,11 @@ impl Watch {
 
 fn watch(probes: &[lag::Probe], until: &Receiver<()>) -> ClientFacts {
     let mut seconds = Seconds::begin();
+    let mut clocks = Clocks::begin();
     probes.iter().for_each(lag::Probe::ping);
     while until.recv_timeout(PING_EVERY) == Err(RecvTimeoutError::Timeout) {
         probes.iter().for_each(lag::Probe::ping);
+        clocks.look();
         if seconds.at.elapsed() >= LOOK_EVERY {
             seconds.look();
         }
@@ -51,7 +54,30 @@ fn watch(probes: &[lag::Probe], until: &Receiver<()>) -> ClientFacts {
     }
     let mut delays = lag::delays();
     probes.iter().for_each(|probe| probe.add_to(&mut delays));
-    seconds.facts(lag::summary(&delays))
+    clocks.look();
+    ClientFacts { clock_set_ms: Some(clocks.set.as_secs_f64() * 1e3), ..seconds.facts(lag::summary(&delays)) }
+}
+
+/// Whether the wall clock, which the kernel stamps with, only runs.
+struct Clocks {
+    last: clocks::Reading,
+    /// The most that it was set by at once.
+    set: Duration,
+}
+
+impl Clocks {
+    fn begin() -> Clocks {
+        Clocks { last: clocks::read(), set: Duration::ZERO }
+    }
+
+    fn look(&mut self) {
+        let now = clocks::read();
+        let set = now.set_since(&self.last);
+        if !set.is_zero() {
+            clocks::distrust();
+        }
+        (self.last, self.set) = (now, self.set.max(set));
+    }
 }
 
 /// What is looked at once a second.
@@ -127,5 +153,6 @@ mod tests {
         let facts = watch.stop();
         assert!(facts.runtime_lag.is_some_and(|lag| lag.n >= 1));
         assert!(facts.usable_cpus.is_some_and(|cpus| cpus > 0.0));
+        assert!(facts.clock_set_ms.is_some());
     }
 }

@@ -98,6 +98,7 @@ pub(crate) fn facts() -> ClientFacts {
         throttled_periods: Some(0),
         steal_share_max: Some(0.01),
         major_faults: Some(0),
+        clock_set_ms: Some(0.0),
         descriptors: Some(Limit { needed: 80, available: 1024 }),
         ports: Some(Limit { needed: 50, available: 28_000 }),
         memory: Some(Limit { needed: 10_000_000, available: 1_000_000_000 }),

@@ -9,6 +9,7 @@
 //! [`tokio::time::Instant`].
 
 mod causes;
+pub mod clocks;
 mod connect;
 mod connection;
 mod driver;

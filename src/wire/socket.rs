@@ -10,7 +10,7 @@ use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
+use super::clocks;
 use super::kernel::{self, TcpFacts};
 use super::ledger;
 use super::meter::Meter;
@@ -104,7 +105,7 @@ impl Tcp {
                 if drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
             });
             match (got, tried) {
-                (Some(stamp), _) => return Poll::Ready(Ok(stamp)),
+                (Some(stamp), _) => return Poll::Ready(Ok(stamp.filter(|_| clocks::are_steady()))),
                 (None, Err(error)) if again(&error) => {}
                 (None, Err(error)) => return Poll::Ready(Err(error)),
                 (None, Ok(())) => unreachable!("without an error something was read"),
@@ -144,7 +145,7 @@ impl AsyncRead for Socket {
         }
         let (now, known) = match stamp {
             Some(stamp) => {
-                let (now, real, between) = both_clocks();
+                let clocks::Reading { now, real, between } = clocks::read();
                 (now, meter.read(bytes, now, Some((stamp, real))).map(|lag| (lag, between)))
             }
             None => {
@@ -158,21 +159,6 @@ impl AsyncRead for Socket {
             ledger::note(known);
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-/// The monotonic clock, and the wall clock (since 1970) that the kernel stamps with, read as one: again if something
-/// came between them. The last is the time that passed between the two readings all the same.
-fn both_clocks() -> (Instant, Duration, Duration) {
-    let mut tries = 0;
-    loop {
-        let before = Instant::now();
-        let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let between = before.elapsed();
-        tries += 1;
-        if between < Duration::from_micros(2) || tries == 8 {
-            return (before + between / 2, real, between);
-        }
     }
 }
 

@@ -9,6 +9,7 @@ pub(super) fn checks(summary: &Summary, facts: &ClientFacts) -> Vec<Check> {
     vec![
         control_stream(facts, limit_ms),
         read_lag(facts, limit_ms),
+        clock(facts),
         runtime_lag(facts),
         client_cpu(facts),
         throttled(facts),
@@ -65,6 +66,20 @@ fn read_lag(facts: &ClientFacts, limit_ms: f64) -> Check {
             )
         },
         || format!("{told}{missing}"),
+    )
+}
+
+/// Kernel receive times are of the wall clock: one that is set moves the instants of what is in the air.
+fn clock(facts: &ClientFacts) -> Check {
+    let Some(set) = facts.clock_set_ms else { return Check::unknown("clock", "it was not watched") };
+    Check::above("clock", CheckLabel::Degraded, set, 0.0, "ms").saying(
+        || {
+            format!(
+                "the clock of this machine was set by {} while it measured, so instants around then may be off by as much; let its time service settle, or stop it, and run again",
+                ms(set)
+            )
+        },
+        || "the clock of this machine was not set".to_owned(),
     )
 }
 

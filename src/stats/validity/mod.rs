@@ -173,7 +173,7 @@ fn metrics(summary: &Summary, facts: &ClientFacts, checks: &[Check]) -> BTreeMap
     let fired = |id: &str| checks.iter().any(|check| check.id == id && check.fired());
     let floor = match checks.iter().map(|check| check.label).max() {
         Some(CheckLabel::Invalid) => Label::Invalid,
-        _ if fired("skew") || fired("stale") => Label::Degraded,
+        _ if fired("skew") || fired("stale") || fired("clock") => Label::Degraded,
         _ => Label::Valid,
     };
     let mut metrics = BTreeMap::new();

@@ -195,6 +195,20 @@ fn stale_fires_when_a_request_met_a_closed_connection() {
 }
 
 #[test]
+fn clock_fires_when_the_wall_clock_was_set() {
+    assert_eq!(found("clock", |_, facts| facts.clock_set_ms = Some(3.0)), CheckLabel::Degraded);
+    let mut facts = facts();
+    facts.clock_set_ms = Some(3.0);
+    let validity = Validity::of(&summary(&burst()), &facts);
+    assert!(validity.metrics.values().all(|metric| metric.label == Label::Degraded), "{:?}", validity.metrics);
+}
+
+#[test]
+fn clock_is_silent_when_it_only_ran() {
+    assert_eq!(found("clock", |_, facts| facts.clock_set_ms = Some(0.0)), CheckLabel::Silent);
+}
+
+#[test]
 fn stale_is_silent_when_a_closed_connection_was_replaced_before_the_barrier() {
     assert_eq!(found("stale", |_, facts| facts.stale_replaced = 3), CheckLabel::Silent);
 }
