@@ -61,7 +61,7 @@ def one(binary, draw, overload, folder):
     with truth.Endpoint(binary, folder, *flags, *overload.endpoint) as endpoint:
         scenario = folder / "case.toml"
         scenario.write_text(truth.scenario(endpoint.url, users, streamed, *overload.target))
-        command = [binary, "run", scenario, "--out", out, "--allow-invalid", "-q", *overload.arguments]
+        command = [overload.binary or binary, "run", scenario, "--out", out, "--allow-invalid", "-q", *overload.arguments]
 
         @contextlib.contextmanager
         def during(pid):
@@ -125,6 +125,7 @@ def kinds_of(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("binary", nargs="?", default=truth.BINARY, help="lamb-load, a release build")
+    parser.add_argument("--faulty", metavar="BINARY", help="a build with `--features faults`, to block its workers")
     parser.add_argument("--overloads", type=int, default=200, metavar="N")
     parser.add_argument("--clean", type=int, default=200, metavar="N")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
@@ -135,10 +136,9 @@ def main():
     kinds, kinds_known = kinds_of(options), overloads.KINDS | overloads.RUDE_KINDS
     print(f"{truth.machine()}; seed {options.seed}")
     table, broken, doubted = collections.defaultdict(collections.Counter), 0, []
-    with overloads.Tools() as tools:
+    with overloads.Tools(options.faulty) as tools:
         for what in tools.missing():
             print(f"left out: {what}")
-        print("left out: a blocked worker (needs a build with the client's faults)", flush=True)
         plan = [kinds[number % len(kinds)] for number in range(options.overloads)] + ["clean"] * options.clean
         for number, kind in enumerate(plan):
             draw = random.Random(f"{options.seed}/{kind}/{number}")

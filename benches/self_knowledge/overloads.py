@@ -29,6 +29,8 @@ class Overload:
     """One drawn overload: what it is in words, and where it takes hold."""
 
     what: str
+    # The client, if not the one that is tested.
+    binary: pathlib.Path | None = None
     # In the client's process, before it becomes the client.
     prepare_child: Callable = nothing
     # A context around the client's life; it gets a pidfd. And one that gets the endpoint's.
@@ -141,6 +143,17 @@ def quota(random, tools):
     return Overload(what, prepare_child=tools.cgroup.enter, users=(200, 500))
 
 
+def blocked_worker(random, tools):
+    """The threads that read are held, asleep or at work, by tasks of the client's own; needs a build with its faults."""
+    if not tools.faulty:
+        return duty_cycle(random, tools)
+    held, free = random.randint(5, 150), random.randint(5, 100)
+    how = random.choice(["block", "spin"])
+    faults = {"LAMB_LOAD_FAULTS": f"{how}={held}/{held + free}"}
+    what = f"its threads held for {held} of every {held + free} ms ({how})"
+    return Overload(what, binary=tools.faulty, prepare_child=lambda: os.environ.update(faults))
+
+
 def descriptors(random, _):
     """A hard limit of descriptors, near what is needed or far below."""
     spare = random.choice([-random.randint(1, 9), random.randint(5, 40), random.randint(60, 75)])
@@ -218,6 +231,7 @@ KINDS = {
     "quota": quota,
     "duty_cycle": duty_cycle,
     "stopped": stopped,
+    "blocked_worker": blocked_worker,
     "late_endpoint": late_endpoint,
     "slow_disk": slow_disk,
     "slow_reader": slow_reader,
@@ -347,6 +361,9 @@ def keep(image, folder):
 class Tools:
     """What this machine lets us do to the client; undone at the end."""
 
+    def __init__(self, faulty=None):
+        self.faulty = faulty
+
     def __enter__(self):
         self.scratch = tempfile.TemporaryDirectory()
         self.folder = pathlib.Path(self.scratch.name)
@@ -362,6 +379,8 @@ class Tools:
         """What is left out here, and what stands in its place."""
         if not self.cgroup:
             yield "no cgroup that we may write to: a SIGSTOP/SIGCONT duty cycle in place of the quota"
+        if not self.faulty:
+            yield "no build with the client's faults (--faulty): a duty cycle in place of the blocked worker"
         if not self.disk:
             yield "no file system that we may mount and freeze: a slow reader of --responses in place of the slow disk"
 
