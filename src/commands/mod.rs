@@ -5,6 +5,7 @@ mod burst;
 mod calibrate;
 mod check;
 mod closing;
+mod compare;
 mod embedded;
 mod exit;
 mod facts;
@@ -73,6 +74,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Verb::Models(args) => models::models(args),
         Verb::Mock(args) => mock::mock(args),
         Verb::Report(args) => report::report(args),
+        Verb::Compare(args) => compare::compare(args),
         Verb::Results(args) => results::results(args),
         Verb::Schema => help::schema(),
         Verb::Init(args) => init::init(args),

@@ -4,6 +4,7 @@
 
 pub mod ancestor;
 pub mod calibration;
+pub mod comparison;
 pub mod json;
 pub mod markdown;
 pub mod measured;

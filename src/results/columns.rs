@@ -93,6 +93,24 @@ impl Layout {
         self.width
     }
 
+    /// The record with points in its times, where a spreadsheet has written commas.
+    pub fn with_points(&self, record: &ByteRecord) -> ByteRecord {
+        let is_time = |place| {
+            let column = self.places.iter().position(|known| *known == Some(place));
+            column.is_some_and(|column| COLUMNS[column].ends_with("_ms"))
+        };
+        let mut fixed = ByteRecord::with_capacity(record.as_slice().len(), record.len());
+        for (place, cell) in record.iter().enumerate() {
+            if is_time(place) && cell.contains(&b',') {
+                let cell: Vec<u8> = cell.iter().map(|byte| if *byte == b',' { b'.' } else { *byte }).collect();
+                fixed.push_field(&cell);
+            } else {
+                fixed.push_field(cell);
+            }
+        }
+        fixed
+    }
+
     /// A record's cells by column.
     pub fn cells<'a>(&'a self, record: &'a ByteRecord) -> Cells<'a> {
         Cells { layout: self, record, next: 0 }

@@ -117,6 +117,16 @@ pub fn is_run(folder: &Path) -> bool {
     folder.is_dir() && (folder.join(REQUESTS).is_file() || folder.join(MANIFEST).is_file())
 }
 
+/// A scenario's runs by id, so the oldest first, without its baseline; of a name below `out`, or of the folder itself.
+pub fn runs(out: &Path, scenario: &str) -> Vec<PathBuf> {
+    let places = [PathBuf::from(scenario), out.join(scenario)];
+    let mut all = places.iter().map(|place| {
+        let folders = sorted_folders(place).unwrap_or_default();
+        folders.into_iter().filter(|folder| is_run(folder) && !folder.is_symlink() && !folder.ends_with(BASELINE))
+    });
+    all.find_map(|runs| Some(runs.collect()).filter(|runs: &Vec<PathBuf>| !runs.is_empty())).unwrap_or_default()
+}
+
 /// Every run below `out`, by scenario and id, so the oldest first; baselines after the runs of their scenario.
 pub fn list(out: &Path) -> io::Result<Vec<PathBuf>> {
     let mut runs = Vec::new();

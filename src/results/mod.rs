@@ -3,11 +3,13 @@
 //! `requests.csv`, `run.json` and `scenario.toml` are the truth; everything else is remade from them, byte for byte.
 //! [`RunWriter`] takes a run in as it happens, [`read()`] makes a [`Run`] of what it left.
 
+pub mod address;
 pub mod cell;
 mod collected;
 pub mod columns;
 mod finish;
 pub mod folder;
+mod git;
 pub mod manifest;
 mod origin;
 pub mod parts;
@@ -19,6 +21,8 @@ mod run;
 mod scenario_copy;
 mod scribe;
 mod scrub;
+mod sides;
+mod table;
 pub mod tables;
 pub mod times;
 mod writer;
@@ -26,12 +30,15 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use address::{AddressError, Found, baseline, last_two, open};
 pub use finish::{Finished, Rendering, write_renderings};
 pub use folder::{find, keep, list};
+pub use git::GitError;
 pub use manifest::Manifest;
 pub use origin::Origin;
 pub use read::{ReadError, read, read_keeping};
 pub use run::{CaseRun, Preflight, Run, State};
+pub use sides::compare;
 pub use writer::{RunWriter, StartError};
 
 /// What a run's samples are.

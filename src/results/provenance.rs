@@ -3,9 +3,10 @@
 //! Git is asked without a shell, and its absence is an answer too.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
+
+use crate::results::git::git;
 
 /// The program that measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,27 +42,21 @@ pub struct Repository {
 impl Repository {
     /// The repository around `folder`; `None` where there is none, or no git.
     pub fn around(folder: &Path) -> Option<Repository> {
-        let commit = git(folder, &["rev-parse", "--verify", "HEAD"])?.trim().to_owned();
-        let changes = git(folder, &["status", "--porcelain", "--untracked-files=no"])?;
+        let commit = output(folder, &["rev-parse", "--verify", "HEAD"])?.trim().to_owned();
+        let changes = output(folder, &["status", "--porcelain", "--untracked-files=no"])?;
         Some(Repository { commit, dirty: !changes.trim().is_empty() })
     }
 }
 
-fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git")
-        // No lock of the user's index, and no monitor that a repository's configuration could start.
-        .args(["--no-optional-locks", "-c", "core.fsmonitor=false", "-C"])
-        .arg(folder)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+fn output(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let output = git(folder).args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     fn run(folder: &Path, arguments: &[&str]) {

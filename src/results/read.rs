@@ -3,7 +3,7 @@
 //! What can be read is; what cannot is counted and said. Memory does not grow with the number of rows.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
@@ -16,6 +16,7 @@ use crate::results::manifest::Manifest;
 use crate::results::origin::Home;
 use crate::results::rows::Row;
 use crate::results::run::{Run, State};
+use crate::results::table::Table;
 
 /// Why a run cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -52,13 +53,38 @@ pub fn read_keeping(path: &Path, keep: usize) -> Result<Run, ReadError> {
         true => (path.to_path_buf(), path.join(REQUESTS)),
         false => (path.parent().unwrap_or(Path::new("")).to_path_buf(), path.to_path_buf()),
     };
-    let manifest = manifest(&folder.join(MANIFEST))?;
-    let mut collected = Collected::of(manifest.as_ref().unwrap_or(&Manifest::default()), keep);
-    let unreadable = match fs_err::File::open(&rows) {
-        Ok(file) => add_rows(file, &rows, manifest.as_ref(), &mut collected)?,
-        // Nothing was sent yet, and the manifest says so.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && manifest.is_some() => 0,
+    let place = folder.join(MANIFEST);
+    let manifest = match fs_err::read(&place) {
+        Ok(text) => Some(manifest(&place, &text)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error.into()),
+    };
+    match fs_err::File::open(&rows) {
+        Ok(file) => assemble(manifest, Some((file, &rows)), keep),
+        // Nothing was sent yet, and the manifest says so.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && manifest.is_some() => {
+            assemble::<io::Empty>(manifest, None, keep)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What stands in `run.json`.
+pub(super) fn manifest(path: &Path, text: &[u8]) -> Result<Manifest, ReadError> {
+    let text = String::from_utf8_lossy(text);
+    Manifest::parse(&text).map_err(|source| ReadError::Manifest { path: path.to_path_buf(), source })
+}
+
+/// The run of a manifest and rows, wherever they were found.
+pub(super) fn assemble<R: Read>(
+    manifest: Option<Manifest>,
+    rows: Option<(R, &Path)>,
+    keep: usize,
+) -> Result<Run, ReadError> {
+    let mut collected = Collected::of(manifest.as_ref().unwrap_or(&Manifest::default()), keep);
+    let unreadable = match rows {
+        Some((bytes, path)) => add_rows(bytes, path, manifest.as_ref(), &mut collected)?,
+        None => 0,
     };
     let state = State::of(manifest.as_ref(), unreadable);
     let manifest = manifest.unwrap_or_default();
@@ -66,44 +92,35 @@ pub fn read_keeping(path: &Path, keep: usize) -> Result<Run, ReadError> {
     Ok(collected.into_run(manifest, state))
 }
 
-fn manifest(path: &Path) -> Result<Option<Manifest>, ReadError> {
-    let text = match fs_err::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let manifest = Manifest::parse(&text);
-    manifest.map(Some).map_err(|source| ReadError::Manifest { path: path.to_path_buf(), source })
-}
-
 /// Adds every row that can be read; the count is of those that cannot.
-fn add_rows(
-    mut file: fs_err::File,
+fn add_rows<R: Read>(
+    bytes: R,
     path: &Path,
     manifest: Option<&Manifest>,
     collected: &mut Collected,
 ) -> Result<u64, ReadError> {
-    let torn = is_torn(&mut file)?;
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(BufReader::with_capacity(1 << 18, file));
+    let mut table = Table::open(bytes)?;
     let mut header = ByteRecord::new();
-    if !reader.read_byte_record(&mut header).map_err(csv_error)? {
+    if !table.next(&mut header)? {
         return Ok(0);
     }
     let layout = Layout::of(&header).map_err(|missing| ReadError::Header { path: path.to_path_buf(), missing })?;
     let mut rows = Rows { prompts: prompts(manifest), last: None, unreadable: 0 };
+    // Where cells are not separated by commas, numbers may have them.
+    let decimal_commas = table.separator != b',';
     let (mut record, mut ahead) = (ByteRecord::new(), ByteRecord::new());
     let mut is_first = true;
-    while reader.read_byte_record(&mut ahead).map_err(csv_error)? {
+    while table.next(&mut ahead)? {
+        if decimal_commas {
+            ahead = layout.with_points(&ahead);
+        }
         if !is_first {
             rows.add(&layout, &record, collected);
         }
         is_first = false;
         std::mem::swap(&mut record, &mut ahead);
     }
-    match (is_first, torn) {
+    match (is_first, table.is_torn()) {
         (true, _) => {}
         (false, true) => rows.unreadable += 1,
         (false, false) => rows.add(&layout, &record, collected),
@@ -156,28 +173,4 @@ fn prompts(manifest: Option<&Manifest>) -> HashMap<String, usize> {
         }
     }
     places
-}
-
-/// Whether the last line lacks its end, so that it may be a part of one. Spreadsheets end lines with CRLF, and some
-/// leave the last one open: theirs is whole.
-fn is_torn(file: &mut fs_err::File) -> io::Result<bool> {
-    let length = file.seek(SeekFrom::End(0))?;
-    if length == 0 {
-        return Ok(false);
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    file.seek(SeekFrom::Start(0))?;
-    if last == *b"\n" || last == *b"\r" {
-        return Ok(false);
-    }
-    let mut first = Vec::new();
-    BufReader::new(&mut *file).take(1 << 16).read_until(b'\n', &mut first)?;
-    file.seek(SeekFrom::Start(0))?;
-    Ok(!first.ends_with(b"\r\n"))
-}
-
-fn csv_error(error: csv::Error) -> ReadError {
-    ReadError::Io(io::Error::other(error))
 }

@@ -4,6 +4,8 @@ use super::distribution::Distribution;
 use super::quantile::{Measured, Quantile};
 use super::summary::Summary;
 use crate::sample::Outcome;
+/// What a metric's number is in.
+pub use crate::scenario::plan::{MetricUnit, metric_unit};
 
 /// A metric's value and of how many requests (or gaps) it speaks.
 #[derive(Debug, Clone, Copy, PartialEq)]

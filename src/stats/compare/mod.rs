@@ -100,6 +100,8 @@ pub struct CaseComparison {
     pub why: Option<String>,
     /// Pairs of rounds that would tell a difference of the tolerance.
     pub pairs_needed: Option<u64>,
+    /// Answered and attempted requests, before and after.
+    pub answered: [[u64; 2]; 2],
     /// Difference of the success rates, after − before, and its 95 % interval.
     pub success_difference: Option<[f64; 3]>,
     /// Secondary metrics: unadjusted, never a gate.
@@ -185,6 +187,7 @@ impl Judged {
             verdict: Verdict::None,
             why: None,
             pairs_needed: None,
+            answered: [before, after].map(|side| [side.pooled.ok, side.pooled.requests]),
             success_difference: success_difference(attempts(before.pooled), attempts(after.pooled))
                 .map(|(difference, low, high)| [difference, low, high]),
             secondary: SECONDARY.iter().map(|name| secondary(name, before.pooled, after.pooled)).collect(),

@@ -1,0 +1,98 @@
+//! `lamb-load compare`: runs held against one of them.
+
+use std::path::Path;
+
+use anyhow::{Context, anyhow, bail};
+
+use super::Exit;
+use super::out::{Out, colour};
+use super::run::RESULTS;
+use crate::cli::{Across, Compare, FailOn, HowToCompare, ReportFormat};
+use crate::report::comparison::{Compared, Word, json, markdown, text};
+use crate::results::{self, Found};
+use crate::scenario::units::parse_share;
+use crate::stats::compare::Options;
+use crate::stats::metric::{MetricUnit, metric_unit};
+
+/// Compares, prints, and says by its exit what was found.
+pub(super) fn compare(args: Compare) -> anyhow::Result<Exit> {
+    let options = options(&args.how)?;
+    let (before, after) = runs(&args)?;
+    let against = |other: &Found| Compared::of((&before.place, &before.run), (&other.place, &other.run), &options);
+    let all: Vec<Compared> = after.iter().map(against).collect();
+    print(&all, args.format)?;
+    Ok(exit(&all, &args.how))
+}
+
+/// What the flags say of how to compare.
+pub(super) fn options(how: &HowToCompare) -> anyhow::Result<Options> {
+    let tolerance = parse_share(&how.tolerance).map_err(|why| anyhow!("--tolerance: {why}"))?;
+    if tolerance <= 0.0 {
+        bail!("--tolerance: no difference is smaller than 0 %; write 5% or more");
+    }
+    if let Some(metric) = &how.metric {
+        match metric_unit(metric) {
+            Some(MetricUnit::Milliseconds | MetricUnit::Seconds | MetricUnit::PerSecond) => (),
+            Some(MetricUnit::Share | MetricUnit::Count) => bail!(
+                "--metric: {metric} is a share or a count, which a ratio of rounds cannot judge; put a gate on it in [expect]"
+            ),
+            None => bail!(
+                "--metric: there is no metric {metric}; a metric is named as in summary.csv, without its unit: latency_p90"
+            ),
+        }
+    }
+    let varied = how.across.map(|across| match across {
+        Across::Target => "target".to_owned(),
+        Across::Model => "model".to_owned(),
+    });
+    Ok(Options { tolerance, metric: how.metric.clone(), varied: varied.into_iter().collect(), ..Options::default() })
+}
+
+/// The run that the others are held against, and the others.
+fn runs(args: &Compare) -> anyhow::Result<(Found, Vec<Found>)> {
+    let out = args.out.as_deref().unwrap_or(Path::new(RESULTS));
+    let open = |what: &String| results::open(out, what);
+    let (before, others) = match (&args.baseline, args.runs.as_slice()) {
+        (Some(baseline), runs) => {
+            let after: Vec<Found> = runs.iter().map(open).collect::<Result<_, _>>()?;
+            let scenario = after.first().map_or("", |found| found.run.manifest.scenario.as_str());
+            (results::baseline(out, scenario, baseline).context("--baseline")?, after)
+        }
+        (None, [one]) => {
+            let [before, after] = results::last_two(out, one)?;
+            (before, vec![after])
+        }
+        (None, [first, rest @ ..]) => (open(first)?, rest.iter().map(open).collect::<Result<_, _>>()?),
+        (None, []) => bail!("name the runs to compare"),
+    };
+    Ok((before, others))
+}
+
+/// Prints comparisons with the same run.
+pub(super) fn print(all: &[Compared], format: ReportFormat) -> anyhow::Result<()> {
+    let mut page = Vec::new();
+    match format {
+        ReportFormat::Text => text::render(all, colour(), &mut page)?,
+        ReportFormat::Markdown => markdown::render(all, &mut page)?,
+        ReportFormat::Json => json::render(all, &mut page)?,
+    }
+    Out::new().text(&String::from_utf8(page).context("a rendering is text")?);
+    Ok(())
+}
+
+/// What comparisons mean to whoever called.
+pub(super) fn exit(all: &[Compared], how: &HowToCompare) -> Exit {
+    let words: Vec<Word> = all
+        .iter()
+        .flat_map(|one| match one.comparison.cases.as_slice() {
+            [] => vec![Word::NotComparable],
+            cases => cases.iter().map(Word::of).collect(),
+        })
+        .collect();
+    let has = |word: Word| words.contains(&word);
+    if how.strict && has(Word::NotComparable) {
+        return Exit::Invalid;
+    }
+    let unsure = has(Word::Inconclusive) || has(Word::None) || has(Word::NotComparable);
+    if has(Word::Worse) || how.fail_on == FailOn::Inconclusive && unsure { Exit::Failed } else { Exit::Passed }
+}

@@ -1,0 +1,45 @@
+//! A run as one side of a comparison: its cases, and what is known of them beside their numbers.
+
+use crate::results::parts::CaseFacts;
+use crate::results::run::{CaseRun, Run};
+use crate::stats::compare::comparable::Provenance;
+use crate::stats::compare::{Comparison, Options, Side};
+
+/// Two runs, compared case by case.
+pub fn compare(before: &Run, after: &Run, options: &Options) -> Comparison {
+    let known = [before, after].map(provenances);
+    let sides = [sides(before, &known[0]), sides(after, &known[1])];
+    Comparison::of(&sides[0], &sides[1], options)
+}
+
+fn provenances(run: &Run) -> Vec<Provenance> {
+    run.cases.iter().map(|case| provenance(run, case)).collect()
+}
+
+fn sides<'a>(run: &'a Run, provenances: &'a [Provenance]) -> Vec<Side<'a>> {
+    let side = |(case, provenance): (&'a CaseRun, _)| Side { pooled: &case.summary, rounds: &case.rounds, provenance };
+    run.cases.iter().zip(provenances).map(side).collect()
+}
+
+/// What the manifest tells of a case; of a lone table nothing is known.
+fn provenance(run: &Run, case: &CaseRun) -> Provenance {
+    let validity = case.validity.as_ref().map(|validity| validity.label);
+    let manifest = &run.manifest;
+    // A case that the manifest does not plan has facts of its rows only.
+    let planned = run.state.has_manifest && manifest.cases.iter().any(|facts| facts.key() == case.facts.key());
+    if !planned {
+        return Provenance { validity, ..Provenance::default() };
+    }
+    Provenance {
+        prompts_hash: Some(manifest.prompts_hash.clone()).filter(|hash| !hash.is_empty()),
+        stream: Some(case.facts.stream),
+        max_tokens: Some(max_tokens(&case.facts)),
+        major_version: manifest.tool.as_ref().and_then(|tool| tool.version.split('.').next()?.parse().ok()),
+        validity,
+    }
+}
+
+/// As the scenario has it; empty is none.
+fn max_tokens(facts: &CaseFacts) -> String {
+    facts.max_tokens.map(|tokens| tokens.to_string()).unwrap_or_default()
+}
