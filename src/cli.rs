@@ -1,9 +1,13 @@
 //! What may be typed: clap structs, no logic.
 
+mod compare;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use self::compare::{Across, Compare, FailOn, HowToCompare};
 
 /// The load test you can commit, and that cannot fool you.
 #[derive(Debug, Parser)]
@@ -49,8 +53,8 @@ pub enum Verb {
     Compare(Compare),
     /// List the runs, or keep one as the baseline.
     Results(Results),
-    /// Print the JSON Schema of the scenario file.
-    Schema,
+    /// Print the JSON Schema of the scenario file, or of a document that programs read.
+    Schema(Schema),
     /// Write a commented scenario to start from.
     Init(Init),
     /// Print a completion script for a shell.
@@ -305,64 +309,6 @@ pub enum ReportFormat {
     Json,
 }
 
-/// `lamb-load compare`
-#[derive(Debug, Args)]
-pub struct Compare {
-    /// Runs: a folder, a requests.csv, a git revision (main:results/poem), or a scenario's name for its newest run. The first is the one that the others are held against. One scenario alone compares its last two runs.
-    #[arg(required = true, value_name = "RUN")]
-    pub runs: Vec<String>,
-    /// The run to hold all of them against, in place of the first: RUN, git:REV or git:REV:PATH.
-    #[arg(long, value_name = "RUN")]
-    pub baseline: Option<String>,
-    /// Where scenarios' names are looked up, in place of `results/`.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// How to compare.
-    #[command(flatten)]
-    pub how: HowToCompare,
-    /// What is printed.
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: ReportFormat,
-}
-
-/// How runs are compared and what fails.
-#[derive(Debug, Clone, Args)]
-pub struct HowToCompare {
-    /// How much slower is tolerated.
-    #[arg(long, value_name = "SHARE", default_value = "10%")]
-    pub tolerance: String,
-    /// The metric that decides, in place of latency_p90 (latency_median below ten requests a round).
-    #[arg(long, value_name = "METRIC")]
-    pub metric: Option<String>,
-    /// Compare cases that differ in this, such as two models of one run.
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub across: Option<Across>,
-    /// Exit 4 where runs are not comparable.
-    #[arg(long)]
-    pub strict: bool,
-    /// What is exit 1: only what is worse, or also where a verdict is missing.
-    #[arg(long, value_enum, value_name = "VERDICT", default_value = "worse")]
-    pub fail_on: FailOn,
-}
-
-/// What may differ between cases that are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Across {
-    /// The target.
-    Target,
-    /// The model.
-    Model,
-}
-
-/// What fails a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FailOn {
-    /// Only what is certainly slower, by the tolerance or more.
-    Worse,
-    /// Also what cannot be told.
-    Inconclusive,
-}
-
 /// `lamb-load results`
 #[derive(Debug, Args)]
 pub struct Results {
@@ -385,6 +331,23 @@ pub enum ResultsVerb {
         #[arg(value_name = "RUN")]
         run: PathBuf,
     },
+}
+
+/// `lamb-load schema`
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Of what.
+    #[arg(value_enum, default_value = "scenario", value_name = "DOCUMENT")]
+    pub of: SchemaOf,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// The scenario file.
+    Scenario,
+    /// What `compare --format json` prints.
+    Comparison,
 }
 
 /// `lamb-load init`

@@ -10,6 +10,7 @@ use super::run::RESULTS;
 use crate::cli::{Across, Compare, FailOn, HowToCompare, ReportFormat};
 use crate::report::comparison::{Compared, Word, json, markdown, text};
 use crate::results::{self, Found};
+use crate::scenario::plan::CaseKey;
 use crate::scenario::units::parse_share;
 use crate::stats::compare::Options;
 use crate::stats::metric::{MetricUnit, metric_unit};
@@ -18,6 +19,7 @@ use crate::stats::metric::{MetricUnit, metric_unit};
 pub(super) fn compare(args: Compare) -> anyhow::Result<Exit> {
     let options = options(&args.how)?;
     let (before, after) = runs(&args)?;
+    check(&after.iter().chain([&before]).collect::<Vec<_>>(), args.how.across)?;
     let against = |other: &Found| Compared::of((&before.place, &before.run), (&other.place, &other.run), &options);
     let all: Vec<Compared> = after.iter().map(against).collect();
     print(&all, args.format)?;
@@ -41,10 +43,7 @@ pub(super) fn options(how: &HowToCompare) -> anyhow::Result<Options> {
             ),
         }
     }
-    let varied = how.across.map(|across| match across {
-        Across::Target => "target".to_owned(),
-        Across::Model => "model".to_owned(),
-    });
+    let varied = how.across.map(|_| axis(how.across).to_owned());
     Ok(Options { tolerance, metric: how.metric.clone(), varied: varied.into_iter().collect(), ..Options::default() })
 }
 
@@ -58,6 +57,10 @@ fn runs(args: &Compare) -> anyhow::Result<(Found, Vec<Found>)> {
             let scenario = after.first().map_or("", |found| found.run.manifest.scenario.as_str());
             (results::baseline(out, scenario, baseline).context("--baseline")?, after)
         }
+        (None, [one]) if args.how.across.is_some() => {
+            let mut parts = parts(&open(one)?, args.how.across)?;
+            (parts.remove(0), parts)
+        }
         (None, [one]) => {
             let [before, after] = results::last_two(out, one)?;
             (before, vec![after])
@@ -66,6 +69,51 @@ fn runs(args: &Compare) -> anyhow::Result<(Found, Vec<Found>)> {
         (None, []) => bail!("name the runs to compare"),
     };
     Ok((before, others))
+}
+
+/// One run, taken apart by what its cases differ in.
+fn parts(found: &Found, across: Option<Across>) -> anyhow::Result<Vec<Found>> {
+    let values = values(found, across);
+    if values.len() < 2 {
+        bail!("{}: it has one {} only; name two runs, or a run of several", found.place, axis(across));
+    }
+    let part = |value: &String| {
+        let mut part = found.clone();
+        part.run.cases.retain(|case| value_of(&case.facts.key(), across) == value);
+        part.place = format!("{} ({value})", part.place);
+        part
+    };
+    Ok(values.iter().map(part).collect())
+}
+
+/// Cases are joined without their target, or model: then each run may have one of them only.
+fn check(all: &[&Found], across: Option<Across>) -> anyhow::Result<()> {
+    let wide = all.iter().find(|found| across.is_some() && values(found, across).len() > 1);
+    let Some(found) = wide else { return Ok(()) };
+    let axis = axis(across);
+    bail!(
+        "{}: it has several {axis}s, so which of them to compare is not clear; compare them with each other by naming this run alone",
+        found.place
+    )
+}
+
+fn values(found: &Found, across: Option<Across>) -> Vec<String> {
+    let mut values: Vec<String> = Vec::new();
+    for case in &found.run.cases {
+        let value = value_of(&case.facts.key(), across).to_owned();
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values
+}
+
+fn value_of(key: &CaseKey, across: Option<Across>) -> &str {
+    if across == Some(Across::Target) { &key.target } else { &key.model }
+}
+
+fn axis(across: Option<Across>) -> &'static str {
+    if across == Some(Across::Target) { "target" } else { "model" }
 }
 
 /// Prints comparisons with the same run.

@@ -7,7 +7,7 @@ use clap::CommandFactory;
 
 use super::Exit;
 use super::out::Out;
-use crate::cli::{Cli, Completions};
+use crate::cli::{Cli, Completions, Schema, SchemaOf};
 
 /// `lamb-load completions`
 pub(super) fn completions(args: Completions) -> anyhow::Result<Exit> {
@@ -24,8 +24,11 @@ pub(super) fn man() -> anyhow::Result<Exit> {
 }
 
 /// `lamb-load schema`
-pub(super) fn schema() -> anyhow::Result<Exit> {
-    Out::new().text(&crate::scenario::schema());
+pub(super) fn schema(args: Schema) -> anyhow::Result<Exit> {
+    Out::new().text(&match args.of {
+        SchemaOf::Scenario => crate::scenario::schema(),
+        SchemaOf::Comparison => crate::report::comparison::json::schema(),
+    });
     Ok(Exit::Passed)
 }
 

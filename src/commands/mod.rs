@@ -76,7 +76,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Verb::Report(args) => report::report(args),
         Verb::Compare(args) => compare::compare(args),
         Verb::Results(args) => results::results(args),
-        Verb::Schema => help::schema(),
+        Verb::Schema(args) => help::schema(args),
         Verb::Init(args) => init::init(args),
         Verb::Completions(args) => help::completions(args),
         Verb::Man => help::man(),

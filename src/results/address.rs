@@ -65,9 +65,20 @@ pub fn open(out: &Path, what: &str) -> Result<Found, AddressError> {
     }
 }
 
+/// Every run of a scenario, the oldest first; those of the same second as their manifests tell.
+pub fn all_runs(out: &Path, scenario: &str) -> Vec<PathBuf> {
+    let mut runs = folder::runs(out, scenario);
+    runs.sort_by_cached_key(|run| {
+        let id = run.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let second = id.split('-').next().unwrap_or_default().to_owned();
+        (second, read::started(run), id)
+    });
+    runs
+}
+
 /// The last two runs of a scenario, the older first.
 pub fn last_two(out: &Path, scenario: &str) -> Result<[Found; 2], AddressError> {
-    let runs = folder::runs(out, scenario);
+    let runs = all_runs(out, scenario);
     match runs.as_slice() {
         [.., older, newer] => Ok([at(older)?, at(newer)?]),
         [] if folder::find(out, scenario).is_none() => {

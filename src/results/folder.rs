@@ -106,6 +106,11 @@ fn run_at(path: &Path) -> Option<PathBuf> {
     if is_run(&pointer) {
         return Some(pointer.canonicalize().unwrap_or(pointer));
     }
+    if path.is_dir() && !pointer.exists() {
+        // Copied or cloned without its pointer: the newest run, else the one that was kept.
+        let newest = runs(Path::new(""), &path.to_string_lossy()).pop();
+        return newest.or_else(|| Some(path.join(BASELINE)).filter(|kept| is_run(kept)));
+    }
     let name = fs_err::read_to_string(&pointer).ok()?;
     let run = pointer.parent()?.join(name.trim());
     // The name is one of ours, not a way out of the folder.
@@ -117,7 +122,8 @@ pub fn is_run(folder: &Path) -> bool {
     folder.is_dir() && (folder.join(REQUESTS).is_file() || folder.join(MANIFEST).is_file())
 }
 
-/// A scenario's runs by id, so the oldest first, without its baseline; of a name below `out`, or of the folder itself.
+/// A scenario's runs by id, so the oldest first, without its baseline: of a name below `out`, or of the folder itself.
+/// Ids of the same second are in no order.
 pub fn runs(out: &Path, scenario: &str) -> Vec<PathBuf> {
     let places = [PathBuf::from(scenario), out.join(scenario)];
     let mut all = places.iter().map(|place| {
@@ -227,6 +233,17 @@ mod tests {
         assert_eq!(find(out.path(), "poem/latest"), Some(run));
         fs_err::write(&pointer, "../../etc").unwrap();
         assert_eq!(find(out.path(), "poem"), None);
+    }
+
+    #[test]
+    fn without_a_pointer_the_newest_run_is_meant_and_then_the_kept_one() {
+        let out = tempfile::tempdir().unwrap();
+        let run = some_run(out.path(), "poem");
+        let kept = keep(out.path(), "poem", &run).unwrap();
+        fs_err::remove_file(out.path().join("poem").join(LATEST)).unwrap();
+        assert_eq!(find(out.path(), "poem"), Some(run.clone()));
+        fs_err::remove_dir_all(run).unwrap();
+        assert_eq!(find(out.path(), "poem"), Some(kept));
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use address::{AddressError, Found, baseline, last_two, open};
+pub use address::{AddressError, Found, all_runs, baseline, last_two, open};
 pub use finish::{Finished, Rendering, write_renderings};
 pub use folder::{find, keep, list};
 pub use git::GitError;

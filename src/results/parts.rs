@@ -1,11 +1,14 @@
 //! The parts of `run.json`: what it says of each target, pre-flight, case and round.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::facts::ClientFacts;
-use crate::scenario::plan::{Case, CaseKey, Connections, Load, Place, Target};
+use crate::scenario::plan::{Case, CaseKey, Connections, Load, Place, RequestSpec, Target};
 
 /// One target: what was configured, and what it said of itself.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -110,6 +113,9 @@ pub struct CaseFacts {
     pub length_asked: bool,
     /// `max_tokens`, where the scenario sets it.
     pub max_tokens: Option<u64>,
+    /// What else goes into the body, beside model and messages: its value as JSON, a long one's hash; `None` in runs of
+    /// versions that did not say.
+    pub parameters: Option<BTreeMap<String, String>>,
     /// The total timeout in milliseconds.
     pub timeout_ms: Option<u64>,
     /// The prompts' names, in order.
@@ -135,6 +141,7 @@ impl CaseFacts {
             stream: case.request.stream,
             length_asked: asked("max_tokens") || asked("max_completion_tokens"),
             max_tokens: case.request.extra.get("max_tokens").and_then(Value::as_u64),
+            parameters: Some(parameters(&case.request)),
             timeout_ms: u64::try_from(case.timeouts.total.as_millis()).ok(),
             prompt_names: case.prompts.iter().map(|prompt| prompt.name.clone()).collect(),
             rounds: Vec::new(),
@@ -150,6 +157,23 @@ impl CaseFacts {
             load: self.load.clone(),
         }
     }
+}
+
+/// Every key of a request that has a word in how long an answer takes.
+fn parameters(request: &RequestSpec) -> BTreeMap<String, String> {
+    /// Characters of a value that is told as it is.
+    const SHORT: usize = 80;
+    let told = |text: String| match text.chars().count() <= SHORT {
+        true => text,
+        false => format!("sha256 {:.16}", format!("{:x}", Sha256::digest(text.as_bytes()))),
+    };
+    let extra = request.extra.iter().filter(|(name, _)| *name != "max_tokens");
+    let mut all: BTreeMap<String, String> =
+        extra.map(|(name, value)| (name.clone(), told(value.to_string()))).collect();
+    let bust = format!("{:?}", request.cache_bust).to_lowercase();
+    all.insert("cache_bust".to_owned(), bust);
+    all.extend(request.system.clone().map(|system| ("system".to_owned(), told(system))));
+    all
 }
 
 /// What the client knows of one round beyond its rows.

@@ -75,6 +75,12 @@ pub(super) fn manifest(path: &Path, text: &[u8]) -> Result<Manifest, ReadError> 
     Manifest::parse(&text).map_err(|source| ReadError::Manifest { path: path.to_path_buf(), source })
 }
 
+/// When the run in a folder began, where its manifest can be read.
+pub(super) fn started(folder: &Path) -> Option<jiff::Timestamp> {
+    let place = folder.join(MANIFEST);
+    manifest(&place, &fs_err::read(&place).ok()?).ok()?.started
+}
+
 /// The run of a manifest and rows, wherever they were found.
 pub(super) fn assemble<R: Read>(
     manifest: Option<Manifest>,

@@ -1,5 +1,7 @@
 //! A run as one side of a comparison: its cases, and what is known of them beside their numbers.
 
+use std::collections::BTreeMap;
+
 use crate::results::parts::CaseFacts;
 use crate::results::run::{CaseRun, Run};
 use crate::stats::compare::comparable::Provenance;
@@ -34,9 +36,21 @@ fn provenance(run: &Run, case: &CaseRun) -> Provenance {
         prompts_hash: Some(manifest.prompts_hash.clone()).filter(|hash| !hash.is_empty()),
         stream: Some(case.facts.stream),
         max_tokens: Some(max_tokens(&case.facts)),
+        parameters: case.facts.parameters.clone().map(|parameters| with_load(parameters, &case.facts)),
         major_version: manifest.tool.as_ref().and_then(|tool| tool.version.split('.').next()?.parse().ok()),
         validity,
+        allow_invalid: manifest.allow_invalid,
     }
+}
+
+/// How requests are sent is as much a parameter as what is in them.
+fn with_load(mut parameters: BTreeMap<String, String>, facts: &CaseFacts) -> BTreeMap<String, String> {
+    let connections = if facts.cold { "cold" } else { "warm" };
+    parameters.insert("connections".to_owned(), connections.to_owned());
+    if facts.spread_ms > 0.0 {
+        parameters.insert("spread".to_owned(), format!("{} ms", facts.spread_ms));
+    }
+    parameters
 }
 
 /// As the scenario has it; empty is none.

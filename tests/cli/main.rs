@@ -1,6 +1,7 @@
 //! The program as its users meet it: command lines, files, streams, signals and exit codes. Nothing here looks inside.
 
 mod calibrate;
+mod compare;
 mod faults;
 mod gates;
 mod interrupt;

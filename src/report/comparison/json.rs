@@ -83,6 +83,8 @@ struct CaseDocument {
     run: usize,
     /// `target/model/prompts/load`, as the first run names it.
     case: String,
+    /// The same as the other run names it, where that differs on purpose.
+    case_after: Option<String>,
     /// The target's name.
     target: String,
     /// The model.
@@ -233,6 +235,7 @@ fn part(run: usize, case: &CaseComparison) -> CaseDocument {
     CaseDocument {
         run,
         case: case.key.to_string(),
+        case_after: case.key_after.as_ref().map(ToString::to_string),
         target: case.key.target.clone(),
         model: case.key.model.clone(),
         prompts: case.key.prompts.clone(),

@@ -19,6 +19,7 @@ fn case(load: &str, before: &[f64], after: &[f64], verdict: Verdict) -> CaseComp
     let ttft = |value: f64| Some(Measured::Value(value));
     CaseComparison {
         key: key(load),
+        key_after: None,
         metric: "latency_p90".into(),
         comparability: Comparability::default(),
         rounds: [before.to_vec(), after.to_vec()],

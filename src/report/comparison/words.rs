@@ -69,9 +69,13 @@ pub fn party(party: &Party) -> String {
     parts.join(" · ")
 }
 
-/// The case's label.
+/// The case's label; both where it is called otherwise in the other run.
 pub fn label(case: &CaseComparison) -> String {
-    bounded(&case.key.to_string())
+    let before = bounded(&case.key.to_string());
+    match &case.key_after {
+        Some(after) => format!("{before} → {}", bounded(&after.to_string())),
+        None => before,
+    }
 }
 
 /// The primary metric before and after: `1.20 s → 1.50 s`.

@@ -1,5 +1,6 @@
 //! A run written and read back, on disks that behave and disks that do not.
 
+mod address;
 pub(crate) mod example;
 mod readme;
 
@@ -134,6 +135,25 @@ fn a_table_that_a_spreadsheet_touched_says_the_same() {
     let touched = String::from_utf8(writer.into_inner().unwrap()).unwrap();
     let touched = format!("\u{feff}{}", touched.trim_end()).replace("false", "FALSE");
     fs::write(folder.join(REQUESTS), touched).unwrap();
+    assert_same(&read(&folder).unwrap(), &finished.run);
+}
+
+#[test]
+fn semicolons_and_decimal_commas_are_read_too() {
+    let out = tempfile::tempdir().unwrap();
+    let finished = a_run(out.path());
+    let folder = finished.folder.unwrap();
+    let text = fs::read_to_string(folder.join(REQUESTS)).unwrap();
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    let mut writer = csv::WriterBuilder::new().delimiter(b';').from_writer(Vec::new());
+    for record in reader.records() {
+        let cells = record.unwrap();
+        let is_number = |cell: &str| cell.parse::<f64>().is_ok();
+        writer
+            .write_record(cells.iter().map(|cell| if is_number(cell) { cell.replace('.', ",") } else { cell.into() }))
+            .unwrap();
+    }
+    fs::write(folder.join(REQUESTS), writer.into_inner().unwrap()).unwrap();
     assert_same(&read(&folder).unwrap(), &finished.run);
 }
 

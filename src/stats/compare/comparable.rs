@@ -2,6 +2,8 @@
 //!
 //! What a run does not tell (a lone table of requests tells little) is named, and blocks nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::stats::summary::Summary;
@@ -17,10 +19,14 @@ pub struct Provenance {
     pub stream: Option<bool>,
     /// `max_tokens` of the request, as the scenario has it; `Some("")` is none.
     pub max_tokens: Option<String>,
+    /// What else goes into a request, and how it is sent: temperature, connections …; the value as text.
+    pub parameters: Option<BTreeMap<String, String>>,
     /// Major version of this program.
     pub major_version: Option<u64>,
     /// The label of the measurement.
     pub validity: Option<Label>,
+    /// Whether the run lets doubtful numbers decide.
+    pub allow_invalid: bool,
 }
 
 /// Something that differs and must not.
@@ -62,6 +68,7 @@ impl Comparability {
         if !free(&["max_tokens"]) {
             all.equal("max_tokens", known.max_tokens.clone(), other_known.max_tokens.clone());
         }
+        all.parameters(known.parameters.as_ref(), other_known.parameters.as_ref(), varied);
         all.equal("version", known.major_version, other_known.major_version);
         if !free(&["model", "target"]) {
             all.equal("served model", models(summary), models(other));
@@ -69,7 +76,7 @@ impl Comparability {
         if !free(&["model", "target", "max_tokens", "prompts"]) {
             all.lengths(summary, other);
         }
-        all.valid(known.validity, other_known.validity);
+        all.valid(known, other_known);
         all
     }
 
@@ -100,13 +107,38 @@ impl Comparability {
         }
     }
 
-    fn valid(&mut self, before: Option<Label>, after: Option<Label>) {
-        match (before, after) {
-            (Some(Label::Valid), Some(Label::Valid)) => (),
-            (Some(before), Some(after)) => {
-                self.mismatch("validity", before.name().to_owned(), after.name().to_owned());
+    /// Every parameter by its name: what differs is told as itself.
+    fn parameters(
+        &mut self,
+        before: Option<&BTreeMap<String, String>>,
+        after: Option<&BTreeMap<String, String>>,
+        varied: &[&str],
+    ) {
+        let (Some(before), Some(after)) = (before, after) else {
+            self.unchecked.push("parameters".to_owned());
+            return;
+        };
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for name in names {
+            let [one, other] = [before, after].map(|all| all.get(name).cloned().unwrap_or_default());
+            let is_free = varied.iter().any(|free| free.strip_prefix("request.").unwrap_or(free) == name.as_str());
+            if one != other && !is_free {
+                self.mismatch(name, one, other);
             }
-            _ => self.unchecked.push("validity".to_owned()),
+        }
+    }
+
+    fn valid(&mut self, before: &Provenance, after: &Provenance) {
+        let (Some(one), Some(other)) = (before.validity, after.validity) else {
+            self.unchecked.push("validity".to_owned());
+            return;
+        };
+        let is_fine = |side: &Provenance| side.validity == Some(Label::Valid) || side.allow_invalid;
+        if !is_fine(before) || !is_fine(after) {
+            self.mismatch("validity", one.name().to_owned(), other.name().to_owned());
+        } else if one != Label::Valid || other != Label::Valid {
+            // Whoever ran it said so; the doubt stays in sight.
+            self.unchecked.push(format!("validity ({} before, {} after: allowed)", one.name(), other.name()));
         }
     }
 
@@ -131,8 +163,10 @@ mod tests {
             prompts_hash: Some("aa".into()),
             stream: Some(true),
             max_tokens: Some(String::new()),
+            parameters: Some(BTreeMap::from([("temperature".into(), "0".into())])),
             major_version: Some(0),
             validity: Some(Label::Valid),
+            allow_invalid: false,
         }
     }
 
@@ -166,6 +200,30 @@ mod tests {
         assert_eq!(got.mismatches[3], lengths);
         let varied = Comparability::of((&before, &known), (&after, &other), &["model", "max_tokens"]);
         assert_eq!(varied.reasons(), "prompts, validity");
+    }
+
+    #[test]
+    fn a_parameter_that_differs_is_named_unless_it_is_what_is_varied() {
+        let (summary, known) = (summary(&burst()), provenance());
+        let warm = BTreeMap::from([("temperature".into(), "0.7".into()), ("top_p".into(), "1".into())]);
+        let other = Provenance { parameters: Some(warm), ..provenance() };
+        let got = Comparability::of((&summary, &known), (&summary, &other), &[]);
+        assert_eq!(got.reasons(), "temperature, top_p");
+        assert_eq!((got.mismatches[1].before.as_str(), got.mismatches[1].after.as_str()), ("", "1"));
+        let varied = Comparability::of((&summary, &known), (&summary, &other), &["request.temperature"]);
+        assert_eq!(varied.reasons(), "top_p");
+    }
+
+    #[test]
+    fn doubtful_numbers_may_be_compared_where_the_run_allows_it_and_the_doubt_is_told() {
+        let (summary, known) = (summary(&burst()), provenance());
+        let doubtful = Provenance { validity: Some(Label::Degraded), ..provenance() };
+        let allowed = Provenance { allow_invalid: true, ..doubtful.clone() };
+        let of = |other: &Provenance| Comparability::of((&summary, &known), (&summary, other), &[]);
+        assert_eq!(of(&doubtful).reasons(), "validity");
+        let got = of(&allowed);
+        assert_eq!((got.reasons().as_str(), got.unchecked.len()), ("", 1));
+        assert_eq!(got.unchecked[0], "validity (valid before, degraded after: allowed)");
     }
 
     #[test]

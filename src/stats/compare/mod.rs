@@ -4,6 +4,7 @@
 //! their key, and what is not comparable gets numbers and no verdict. It refuses to know where runs are kept.
 
 pub mod comparable;
+mod rounds;
 pub mod slo;
 pub mod student;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub mod verdict;
 use serde::{Deserialize, Serialize};
 
 use self::comparable::{Comparability, Provenance};
+use self::rounds::{Rounds, is_rate, primary, side_by_side};
 use self::student::{Estimate, logarithms};
 use self::verdict::{Verdict, decide, holm, pairs_needed, success_difference};
 use super::quantile::Measured;
@@ -80,6 +82,8 @@ pub struct Comparison {
 pub struct CaseComparison {
     /// The case, as the run before names it.
     pub key: CaseKey,
+    /// The case as the run after names it, where what differs on purpose is part of the key.
+    pub key_after: Option<CaseKey>,
     /// The primary metric.
     pub metric: String,
     /// Whether the two may be compared at all.
@@ -171,13 +175,14 @@ struct Judged {
 
 impl Judged {
     fn of(before: &Side<'_>, after: &Side<'_>, options: &Options) -> Judged {
-        let metric = options.metric.clone().unwrap_or_else(|| primary(before, after).to_owned());
-        let sides = [measured(before.rounds, &metric), measured(after.rounds, &metric)];
+        let metric = options.metric.clone().unwrap_or_else(|| primary([before.rounds, after.rounds]).to_owned());
+        let sides = [Rounds::of(before.rounds, &metric), Rounds::of(after.rounds, &metric)];
         let varied: Vec<&str> = options.varied.iter().map(String::as_str).collect();
         let comparability =
             Comparability::of((before.pooled, before.provenance), (after.pooled, after.provenance), &varied);
         let mut told = CaseComparison {
             key: before.pooled.subject.key.clone(),
+            key_after: Some(&after.pooled.subject.key).filter(|key| **key != before.pooled.subject.key).cloned(),
             comparability,
             rounds: [Vec::new(), Vec::new()],
             ratio: None,
@@ -210,6 +215,8 @@ impl Judged {
 
     fn decide(&mut self, options: &Options) {
         let (Some(estimate), Some(p)) = (self.estimate, self.told.p_adjusted) else { return };
+        // Of a rate, less is slower.
+        let estimate = if is_rate(&self.told.metric) { estimate.reversed() } else { estimate };
         self.told.verdict = decide(&estimate, options.tolerance, p, options.level);
         self.told.pairs_needed = Some(pairs_needed(&estimate, options.tolerance));
         if self.told.verdict == Verdict::Inconclusive {
@@ -247,38 +254,6 @@ impl CaseComparison {
         self.interval = Some([low.exp(), high.exp()]);
         Ok(estimate)
     }
-}
-
-/// A metric by round.
-struct Rounds {
-    /// Round number and value, where it has one.
-    values: Vec<(Option<u32>, f64)>,
-    unreached: usize,
-}
-
-impl Rounds {
-    fn finite(&self) -> Vec<f64> {
-        self.values.iter().map(|(_, value)| *value).collect()
-    }
-}
-
-fn measured(rounds: &[Summary], metric: &str) -> Rounds {
-    let of = |round: &Summary| Some((round.subject.round, round.metric(metric)?.value.number()));
-    let all: Vec<(Option<u32>, f64)> = rounds.iter().filter_map(of).collect();
-    let unreached = all.iter().filter(|(_, value)| value.is_infinite()).count();
-    Rounds { values: all.into_iter().filter(|(_, value)| value.is_finite()).collect(), unreached }
-}
-
-/// The values of rounds that both sides have, by their number.
-fn side_by_side(before: &[(Option<u32>, f64)], after: &[(Option<u32>, f64)]) -> (Vec<f64>, Vec<f64>) {
-    let partner = |round: &Option<u32>| after.iter().find(|(other, _)| other == round).map(|(_, value)| *value);
-    before.iter().filter_map(|(round, value)| Some((*value, partner(round)?))).unzip()
-}
-
-/// The rounds' own P90 from ten requests a round, the median below that.
-fn primary(before: &Side<'_>, after: &Side<'_>) -> &'static str {
-    let enough = |side: &Side<'_>| side.rounds.iter().all(|round| round.requests >= 10);
-    if enough(before) && enough(after) { "latency_p90" } else { "latency_median" }
 }
 
 fn attempts(summary: &Summary) -> (u64, u64) {

@@ -72,6 +72,11 @@ impl Estimate {
         })
     }
 
+    /// The same the other way round.
+    pub fn reversed(self) -> Estimate {
+        Estimate { difference: -self.difference, ..self }
+    }
+
     /// The chance of a difference as large as this where there is none, two-sided.
     pub fn p(&self) -> f64 {
         if self.difference.abs() < 1e-12 {

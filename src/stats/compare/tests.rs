@@ -7,8 +7,12 @@ use rand_distr::StandardNormal;
 use super::*;
 use crate::sample::Outcome;
 use crate::stats::subject::Subject;
-use crate::stats::testing::{answer, failure, subject, tally};
+use crate::stats::testing::{answer, failure, tally};
 use crate::stats::validity::Label;
+
+fn subject() -> Subject {
+    Subject { users: 30, requests_per_round: 30, ..crate::stats::testing::subject() }
+}
 
 /// A round of a run: 30 users whose latencies are about `factor` seconds.
 fn round(number: u32, factor: f64) -> Summary {
@@ -40,7 +44,7 @@ fn a_quarter_slower_in_every_round_is_worse() {
     assert_eq!((got.verdict, got.metric.as_str(), got.why), (Verdict::Worse, "latency_p90", None));
     let [low, high] = got.interval.unwrap();
     assert!((got.ratio.unwrap() - 1.25).abs() < 0.001 && low > 1.2 && high < 1.3, "{low} {high}");
-    assert_eq!(got.comparability.unchecked, ["stream", "max_tokens", "version"]);
+    assert_eq!(got.comparability.unchecked, ["stream", "max_tokens", "parameters", "version"]);
     assert_eq!(got.secondary[0].ratio, Some(1.25));
 }
 
@@ -59,6 +63,26 @@ fn a_round_that_was_not_reached_leaves_the_word_to_the_failures() {
     let got = compared(&rounds(&[1.0, 1.0, 1.0]), &broken, &Options::default());
     assert_eq!(got.verdict, Verdict::None);
     assert_eq!(got.why.as_deref(), Some("failures decide: in 1 rounds latency_p90 was not reached"));
+}
+
+#[test]
+fn of_a_rate_less_is_worse() {
+    let by_rate = Options { metric: Some("requests_per_s".into()), ..Options::default() };
+    let (fast, slow) = (rounds(&[1.0, 1.02, 0.99]), rounds(&[1.25, 1.27, 1.24]));
+    let got = compared(&fast, &slow, &by_rate);
+    assert!(got.ratio.unwrap() < 0.85, "{:?}", got.ratio);
+    assert_eq!(got.verdict, Verdict::Worse);
+    assert_eq!(compared(&slow, &fast, &by_rate).verdict, Verdict::Better);
+}
+
+#[test]
+fn a_round_that_was_cut_short_by_ourselves_is_left_out() {
+    let mut cut = rounds(&[1.0, 1.01, 1.02]);
+    let samples: Vec<_> = (1..=30).map(|user| failure(user, Outcome::Cancelled, 2.0)).collect();
+    cut.push(Summary::of(subject().of_round(4), &tally(&samples)));
+    cut[2].subject.requests_per_round = 50;
+    let got = compared(&rounds(&[1.0, 1.0]), &cut, &Options::default());
+    assert_eq!((got.rounds[1].len(), got.why), (2, None));
 }
 
 #[test]
