@@ -29,10 +29,10 @@ pub struct Compare {
 /// How runs are compared and what fails.
 #[derive(Debug, Clone, Args)]
 pub struct HowToCompare {
-    /// How much slower is tolerated.
-    #[arg(long, value_name = "SHARE", default_value = "10%")]
-    pub tolerance: String,
-    /// The metric that decides, in place of latency_p90 (latency_median below ten requests a round).
+    /// How much slower is tolerated: 10%, unless the scenario has one line of vs_baseline.
+    #[arg(long, value_name = "SHARE")]
+    pub tolerance: Option<String>,
+    /// The metric that decides, in place of the one in the scenario's vs_baseline, or of latency_p90 (latency_median below ten requests a round).
     #[arg(long, value_name = "METRIC")]
     pub metric: Option<String>,
     /// Compare cases that differ in this, such as two models of one run.

@@ -6,10 +6,12 @@ use super::out::{self, Out};
 use super::session::{Terms, Voice};
 use super::{Exit, exit};
 use crate::cli::Format;
+use crate::report::comparison::{self, Compared};
 use crate::report::{ancestor, json, text, verdict};
-use crate::results::{Finished, Run};
+use crate::results::{Finished, Found, Run};
 use crate::sample::Sample;
 use crate::stats::GateState;
+use crate::stats::compare::{Options, versus};
 use crate::stats::validity::Validity;
 
 /// Prints what a run came to.
@@ -19,6 +21,7 @@ pub(super) fn print(
     landed: &[Sample],
     ended: Exit,
     terms: &Terms,
+    baseline: Option<&Found>,
 ) -> std::io::Result<()> {
     let run = &finished.run;
     if terms.output.format == Format::Json {
@@ -34,6 +37,9 @@ pub(super) fn print(
         Voice::Own => {
             writeln!(page)?;
             text::render(run, &exit::advice, out::colour(), &mut page)?;
+            if let Some(baseline) = baseline {
+                compared(finished, baseline, &mut page)?;
+            }
         }
         Voice::Ancestor(_) if landed.is_empty() => {}
         Voice::Ancestor(_) => ancestor::results(landed, total_s(landed), &mut page)?,
@@ -64,6 +70,21 @@ pub(super) fn print(
         }
     }
     Ok(())
+}
+
+/// The run beside its baseline: by each metric that the scenario holds against it, else by the usual one.
+fn compared(finished: &Finished, baseline: &Found, page: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut ways: Vec<Options> = finished.run.manifest.relative_gates().iter().map(versus::options).collect();
+    if ways.is_empty() {
+        ways.push(Options::default());
+    }
+    let place = finished.folder.as_ref().map_or("this run".to_owned(), |folder| folder.display().to_string());
+    for options in ways {
+        let one = Compared::of((&baseline.place, &baseline.run), (&place, &finished.run), &options);
+        writeln!(page)?;
+        comparison::text::render(&[one], out::colour(), page)?;
+    }
+    writeln!(page)
 }
 
 /// Why a run ends otherwise than the ancestor's last line says, on stderr: its block has no place for it.

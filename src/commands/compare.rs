@@ -12,13 +12,19 @@ use crate::report::comparison::{Compared, Word, json, markdown, text};
 use crate::results::{self, Found};
 use crate::scenario::plan::CaseKey;
 use crate::scenario::units::parse_share;
-use crate::stats::compare::Options;
+use crate::stats::compare::{Options, versus};
 use crate::stats::metric::{MetricUnit, metric_unit};
 
 /// Compares, prints, and says by its exit what was found.
 pub(super) fn compare(args: Compare) -> anyhow::Result<Exit> {
-    let options = options(&args.how)?;
+    let mut options = options(&args.how)?;
     let (before, after) = runs(&args)?;
+    // What the scenario holds against a baseline is what it is compared by.
+    if let [one] = after.first().map(|found| found.run.manifest.relative_gates()).unwrap_or_default().as_slice() {
+        let named = versus::options(one);
+        options.tolerance = if args.how.tolerance.is_some() { options.tolerance } else { named.tolerance };
+        options.metric = options.metric.or(named.metric);
+    }
     check(&after.iter().chain([&before]).collect::<Vec<_>>(), args.how.across)?;
     let against = |other: &Found| Compared::of((&before.place, &before.run), (&other.place, &other.run), &options);
     let all: Vec<Compared> = after.iter().map(against).collect();
@@ -28,8 +34,9 @@ pub(super) fn compare(args: Compare) -> anyhow::Result<Exit> {
 
 /// What the flags say of how to compare.
 pub(super) fn options(how: &HowToCompare) -> anyhow::Result<Options> {
-    let tolerance = parse_share(&how.tolerance).map_err(|why| anyhow!("--tolerance: {why}"))?;
-    if tolerance <= 0.0 {
+    let tolerance = how.tolerance.as_deref().map(parse_share).transpose();
+    let tolerance = tolerance.map_err(|why| anyhow!("--tolerance: {why}"))?;
+    if tolerance.is_some_and(|tolerance| tolerance <= 0.0) {
         bail!("--tolerance: no difference is smaller than 0 %; write 5% or more");
     }
     if let Some(metric) = &how.metric {
@@ -44,6 +51,7 @@ pub(super) fn options(how: &HowToCompare) -> anyhow::Result<Options> {
         }
     }
     let varied = how.across.map(|_| axis(how.across).to_owned());
+    let tolerance = tolerance.unwrap_or(Options::default().tolerance);
     Ok(Options { tolerance, metric: how.metric.clone(), varied: varied.into_iter().collect(), ..Options::default() })
 }
 

@@ -1,12 +1,16 @@
 //! `lamb-load run` and `lamb-load burst`: from what was typed to runs, one scenario after the other.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 
 use super::out::Out;
 use super::session::{Header, Save, Terms, Voice, carry_out};
 use super::signals::Interruption;
-use super::{Exit, burst, check, plans};
+use super::{Exit, burst, check, plans, warn};
 use crate::cli::{self, Burst, Run};
+use crate::results::{self, Found};
 use crate::scenario::{self, Overrides, Resolved};
 
 /// Where results go if nothing else is said.
@@ -19,6 +23,7 @@ pub(super) fn run(args: Run) -> anyhow::Result<Exit> {
     if args.output.print_scenario {
         return Ok(print(&resolved));
     }
+    let mut baselines = baselines(args.baseline.as_deref(), args.output.out.as_deref(), &resolved)?;
     if args.dry_run {
         check::show(&resolved, false);
         return Ok(Exit::Passed);
@@ -27,7 +32,8 @@ pub(super) fn run(args: Run) -> anyhow::Result<Exit> {
         Terms { fail_fast: args.fail_fast, many: resolved.len() > 1, ..terms(args.output, Voice::Own, Save::Always)? };
     let mut worst = Exit::Passed;
     for one in resolved {
-        worst = worst.max(carry_out(one, &terms)?);
+        let baseline = baselines.remove(&one.plan.name);
+        worst = worst.max(carry_out(one, baseline, &terms)?);
         if terms.interruption.exit().is_some() || (terms.fail_fast && worst != Exit::Passed) {
             break;
         }
@@ -55,7 +61,30 @@ pub(super) fn burst(args: Burst) -> anyhow::Result<Exit> {
     let header =
         Header { url: shown(&resolved), model: args.model, users: args.users, timeout: burst::time(&args.timeout)? };
     let save = if args.no_save { Save::Never } else { Save::IfPossible };
-    carry_out(resolved, &terms(args.output, Voice::Ancestor(header), save)?)
+    carry_out(resolved, None, &terms(args.output, Voice::Ancestor(header), save)?)
+}
+
+/// The run that each scenario is held against, by its name: all are read before anything is sent.
+fn baselines(named: Option<&str>, out: Option<&Path>, resolved: &[Resolved]) -> anyhow::Result<HashMap<String, Found>> {
+    let out = out.unwrap_or(Path::new(RESULTS));
+    let mut found = HashMap::new();
+    for plan in resolved.iter().map(|one| &one.plan) {
+        match named {
+            Some(what) => {
+                let baseline = results::baseline(out, &plan.name, what);
+                let baseline = baseline.with_context(|| format!("--baseline for {}; nothing was sent", plan.name))?;
+                found.insert(plan.name.clone(), baseline);
+            }
+            None if !plan.vs_baseline.is_empty() => {
+                warn(&format!(
+                    "advice: {}: [expect] vs_baseline is judged only with --baseline RUN or git:REV",
+                    plan.name
+                ));
+            }
+            None => {}
+        }
+    }
+    Ok(found)
 }
 
 fn terms(output: cli::Output, voice: Voice, save: Save) -> anyhow::Result<Terms> {

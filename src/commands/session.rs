@@ -18,7 +18,7 @@ use crate::chat::preflight::Diagnosis;
 use crate::cli::{self, Format};
 use crate::progress::{Look, Progress};
 use crate::report::{self, ancestor};
-use crate::results::{Manifest, Origin, Run, RunWriter};
+use crate::results::{Found, Manifest, Origin, Run, RunWriter};
 use crate::runner::crews::Crews;
 use crate::runner::event::Event;
 use crate::runner::{self, Setup};
@@ -86,13 +86,16 @@ pub(super) enum Save {
 }
 
 /// Carries out one scenario and leaves its run.
-pub(super) fn carry_out(resolved: Resolved, terms: &Terms) -> anyhow::Result<Exit> {
+pub(super) fn carry_out(resolved: Resolved, baseline: Option<Found>, terms: &Terms) -> anyhow::Result<Exit> {
     let mut plan = resolved.plan;
     let manifest = facts::manifest(&plan);
     let embedded = Embedded::start(&mut plan)?;
     let allowance = limits::allow(&demand(&plan, embedded.any()))
         .map_err(|refusal| anyhow!("{refusal}\nhint: {}", refusal.hint()))?;
-    let writer = writer(&plan, manifest, terms)?;
+    let mut writer = writer(&plan, manifest, terms)?;
+    if let Some(baseline) = &baseline {
+        writer.hold_against(baseline.clone(), plan.vs_baseline.clone());
+    }
     let setup = Setup {
         run_id: writer.id().to_owned(),
         stop: terms.interruption.stop.clone(),
@@ -108,7 +111,7 @@ pub(super) fn carry_out(resolved: Resolved, terms: &Terms) -> anyhow::Result<Exi
         runner::run(&plan, &setup, &crews, |event| session.tell(event)).await
     });
     // What was measured until then is kept, whatever happened.
-    session.end(ended, &embedded)
+    session.end(ended, &embedded, baseline.as_ref())
 }
 
 /// What a plan needs of this machine.
@@ -291,7 +294,12 @@ impl<'a> Session<'a> {
         self.progress.above(|| out.text(text));
     }
 
-    fn end(self, ended: Result<runner::Ended, runner::RunError>, embedded: &Embedded) -> anyhow::Result<Exit> {
+    fn end(
+        self,
+        ended: Result<runner::Ended, runner::RunError>,
+        embedded: &Embedded,
+        baseline: Option<&Found>,
+    ) -> anyhow::Result<Exit> {
         let Session { terms, mut out, progress, writer, answers, landed, told, .. } = self;
         drop(progress);
         let interrupted = terms.interruption.exit();
@@ -319,7 +327,7 @@ impl<'a> Session<'a> {
             warn(&format!("note: {excuse}"));
         }
         ended?;
-        closing::print(&mut out, &finished, &landed, verdict, terms)?;
+        closing::print(&mut out, &finished, &landed, verdict, terms, baseline)?;
         answers?;
         Ok(verdict)
     }

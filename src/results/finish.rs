@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::results::baseline::{Versus, take_judged};
 use crate::results::collected::Collected;
 use crate::results::folder;
 use crate::results::pen::Pen;
@@ -33,6 +34,7 @@ pub(super) fn finish(
     shared: &Shared,
     folder: Option<&Path>,
     pen: Option<Pen>,
+    versus: Option<&Versus>,
     ended: Timestamp,
     render: impl FnOnce(&Run) -> Vec<Rendering>,
     exit: impl FnOnce(&Run, &[String]) -> i32,
@@ -51,6 +53,12 @@ pub(super) fn finish(
     let mut collected = std::mem::take(&mut *lock(&shared.collected));
     let state = seal(shared, &mut collected, lost, ended);
     let mut run = collected.into_run(lock(&shared.manifest).clone(), state);
+    if let Some(versus) = versus {
+        let facts = versus.judge(&run);
+        run.manifest.baseline = Some(facts.clone());
+        lock(&shared.manifest).baseline = Some(facts);
+        take_judged(&mut run);
+    }
     let mut paths = Vec::new();
     if let Some(folder) = folder {
         let (written, failed) = write_renderings(folder, render(&run));

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::results::baseline::{self, BaselineFacts};
 use crate::results::parts::{CaseFacts, PreflightFacts, RoundFacts, TargetFacts};
 use crate::results::provenance::{Repository, Tool};
 use crate::scenario::plan::{Comparison, Gate, Plan};
@@ -66,6 +67,10 @@ pub struct Manifest {
     pub allow_invalid: bool,
     /// What the run must meet.
     pub gates: Vec<GateText>,
+    /// What it must meet against the baseline; thresholds are changes as fractions.
+    pub vs_baseline: Vec<GateText>,
+    /// The run that it was held against, and what came of that.
+    pub baseline: Option<BaselineFacts>,
     /// Where requests went.
     pub targets: Vec<TargetFacts>,
     /// What pre-flight found.
@@ -162,6 +167,7 @@ impl Manifest {
             preflight_requests: plan.preflight.requests,
             allow_invalid: plan.allow_invalid,
             gates: plan.gates.iter().map(GateText::of).collect(),
+            vs_baseline: baseline::texts(&plan.vs_baseline),
             targets: plan.targets.iter().map(|target| TargetFacts::of(target)).collect(),
             cases: plan.cases.iter().map(|case| CaseFacts::of(case)).collect(),
             ..Manifest::default()

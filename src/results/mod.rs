@@ -4,6 +4,7 @@
 //! [`RunWriter`] takes a run in as it happens, [`read()`] makes a [`Run`] of what it left.
 
 pub mod address;
+pub mod baseline;
 pub mod cell;
 mod collected;
 pub mod columns;

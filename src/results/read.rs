@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
 
+use crate::results::baseline::take_judged;
 use crate::results::cell::parse_count;
 use crate::results::collected::Collected;
 use crate::results::columns::{Cells, Layout};
@@ -95,7 +96,9 @@ pub(super) fn assemble<R: Read>(
     let state = State::of(manifest.as_ref(), unreadable);
     let manifest = manifest.unwrap_or_default();
     collected.take_gaps(&manifest);
-    Ok(collected.into_run(manifest, state))
+    let mut run = collected.into_run(manifest, state);
+    take_judged(&mut run);
+    Ok(run)
 }
 
 /// Adds every row that can be read; the count is of those that cannot.

@@ -11,6 +11,8 @@ use std::thread::JoinHandle;
 use jiff::Timestamp;
 
 use crate::facts::ClientFacts;
+use crate::results::address::Found;
+use crate::results::baseline::Versus;
 use crate::results::cell::printable;
 use crate::results::collected::Collected;
 use crate::results::columns::COLUMNS;
@@ -26,7 +28,7 @@ use crate::results::scenario_copy;
 use crate::results::scribe;
 use crate::results::scrub::Scrubber;
 use crate::sample::Sample;
-use crate::scenario::plan::Plan;
+use crate::scenario::plan::{Plan, RelativeGate};
 
 /// Samples that wait for the thread; beyond that a row is lost (its numbers are not), so that memory is bounded.
 const MOST_QUEUED: usize = 262_144;
@@ -51,6 +53,8 @@ pub struct RunWriter {
     scribe: Option<JoinHandle<Pen>>,
     /// Asks git about the scenario's repository meanwhile.
     historian: Option<JoinHandle<Option<Repository>>>,
+    /// The run that this one will be held against.
+    versus: Option<Versus>,
 }
 
 /// What the writer and its thread share.
@@ -157,7 +161,13 @@ impl RunWriter {
             shared,
             scribe: Some(std::thread::spawn(move || scribe::work(&theirs, pen))),
             historian: repository.map(|folder| std::thread::spawn(move || Repository::around(&folder))),
+            versus: None,
         }
+    }
+
+    /// Has the run held against a baseline when it has ended.
+    pub fn hold_against(&mut self, found: Found, gates: Vec<RelativeGate>) {
+        self.versus = Some(Versus { found, gates });
     }
 
     /// The run's id.
@@ -253,7 +263,7 @@ impl RunWriter {
         let pen = self.close();
         let repository = self.historian.take().and_then(|historian| historian.join().ok().flatten());
         lock(&self.shared.manifest).repository = repository;
-        finish::finish(&self.shared, self.folder.as_deref(), pen, ended, render, exit)
+        finish::finish(&self.shared, self.folder.as_deref(), pen, self.versus.as_ref(), ended, render, exit)
     }
 
     /// Lets the thread write what waits, and ends it.

@@ -49,6 +49,7 @@ pub(super) fn give(
     prompts: &[Prompt],
 ) {
     percentiles(desk, typed, sections, points);
+    one_round(desk, typed, sections);
     passed_through(desk, typed);
     same_prompt(desk, typed, sections, points, prompts);
     dropped_by_lamb(desk, typed, sections, targets);
@@ -76,6 +77,14 @@ fn percentiles(desk: &mut Desk<'_>, typed: &Typed, sections: &Sections, points: 
         let hint =
             format!("repeat = {} would do; as it is, the gate cannot be decided", needed.div_ceil(u64::from(fewest)));
         desk.advise(&node.spot, message, hint);
+    }
+}
+
+fn one_round(desk: &mut Desk<'_>, typed: &Typed, sections: &Sections) {
+    let Some(node) = typed.root().find(&["expect", "vs_baseline"]) else { return };
+    if count(typed.file.repeat, 1) < 2 && !sections.vs_baseline.is_empty() {
+        let message = "one round cannot tell a change of the server from the luck of a round";
+        desk.advise(&node.spot, message, "repeat = 5 would do; as it is, the gate cannot be decided");
     }
 }
 

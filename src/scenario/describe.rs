@@ -90,6 +90,10 @@ pub fn describe(resolved: &Resolved) -> String {
     line(&mut out, "seed", &plan.seed.to_string());
     let gates = plan.gates.iter().map(|gate| format!("{} {}", gate.metric, gate.text)).collect::<Vec<_>>();
     line(&mut out, "gates", &gates.join(", "));
+    let versus = plan.vs_baseline.iter().map(|gate| format!("{} {}", gate.metric, gate.text)).collect::<Vec<_>>();
+    if !versus.is_empty() {
+        line(&mut out, "vs baseline", &versus.join(", "));
+    }
     if plan.preflight.requests == 0 {
         line(&mut out, "pre-flight", "off");
     }

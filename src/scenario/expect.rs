@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::plan::{Comparison, DISTRIBUTIONS, Gate, MetricUnit, SCALARS, STATISTICS, metric_unit};
 use super::problem::choose;
 use super::units::{parse_rate, parse_share, parse_time, plain_number, quoted};
+use super::versus::VsBaseline;
 use crate::sample::Outcome;
 
 /// Gates, in the order written.
@@ -23,6 +24,8 @@ pub struct Expect {
     pub validity: Option<Validity>,
     /// One a metric.
     pub gates: Vec<Gate>,
+    /// Against the baseline.
+    pub vs_baseline: Option<VsBaseline>,
 }
 
 /// Whether invalid numbers stop the gates.
@@ -119,6 +122,9 @@ impl Serialize for Expect {
         for gate in &self.gates {
             map.serialize_entry(&gate.metric, &gate.text)?;
         }
+        if let Some(vs_baseline) = &self.vs_baseline {
+            map.serialize_entry("vs_baseline", vs_baseline)?;
+        }
         if let Some(validity) = self.validity {
             map.serialize_entry("validity", &validity)?;
         }
@@ -147,8 +153,7 @@ impl<'de> Visitor<'de> for ExpectVisitor {
             } else if let Some(unit) = unit_of(&key) {
                 expect.gates.push(map.next_value_seed(GateSeed { metric: &key, unit })?);
             } else if key == "vs_baseline" {
-                let hint = "remove it, and compare the two runs";
-                return Err(M::Error::custom(format!("not supported by this version\nhint: {hint}")));
+                expect.vs_baseline = Some(map.next_value()?);
             } else {
                 let hint = unknown_metric(&key);
                 return Err(M::Error::custom(format!("no such metric\nhint: {hint}")));
@@ -160,7 +165,7 @@ impl<'de> Visitor<'de> for ExpectVisitor {
 
 fn unknown_metric(key: &str) -> String {
     let plain = ["_ms", "_s"].into_iter().find_map(|unit| key.strip_suffix(unit)).filter(|key| unit_of(key).is_some());
-    let words = metrics().chain(["validity"]);
+    let words = metrics().chain(["validity", "vs_baseline"]);
     plain.map_or_else(|| choose(key, words), |name| format!("a gate is named without its unit: {name}"))
 }
 
@@ -201,6 +206,7 @@ impl JsonSchema for Expect {
         validity.insert("description".into(), "Whether invalid numbers stop the gates. Default \"valid\".".into());
         let mut properties = serde_json::Map::new();
         properties.insert("validity".into(), validity.to_value());
+        properties.insert("vs_baseline".into(), VsBaseline::json_schema(generator).to_value());
         for metric in metrics() {
             let (words, example) = match unit_of(metric) {
                 Some(MetricUnit::Share) => ("a share", ">= 99%"),

@@ -12,7 +12,7 @@ use super::units::quoted;
 const NOT_YET: [&str; 4] = ["closed", "open", "search", "budget"];
 
 /// Keys and the table in which they live, for whoever writes them elsewhere.
-const HOMES: [(&str, &str); 26] = [
+const HOMES: [(&str, &str); 27] = [
     ("stream", "request"),
     ("system", "request"),
     ("max_tokens", "request"),
@@ -39,6 +39,7 @@ const HOMES: [(&str, &str); 26] = [
     ("success_rate", "expect"),
     ("failures", "expect"),
     ("validity", "expect"),
+    ("vs_baseline", "expect"),
 ];
 
 /// Keys that stand above the first table.
@@ -80,7 +81,7 @@ pub(super) fn report(desk: &mut Desk<'_>, root: &Node, faults: Vec<Fault>) {
 /// A sentence of our own; one about a key itself says so.
 fn custom(desk: &mut Desk<'_>, node: &Node, text: &str) {
     let (message, hint) = text.split_once("\nhint: ").unwrap_or((text, ""));
-    if ["no such metric", "not supported by this version"].contains(&message) {
+    if ["no such metric", "not compared by its ratio"].contains(&message) {
         desk.wrong_key(&node.spot, message, hint);
     } else {
         desk.wrong(&node.spot, message, hint);

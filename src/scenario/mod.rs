@@ -37,6 +37,7 @@ mod sections;
 mod source;
 mod targets;
 mod tree;
+mod versus;
 mod written;
 
 pub use environment::Lookup;

@@ -41,6 +41,8 @@ pub struct Plan {
     pub warmup: u32,
     /// What the run must meet; never empty unless the file says so.
     pub gates: Vec<Gate>,
+    /// What it must meet against the run that `--baseline` names; nothing of it is judged where none is named.
+    pub vs_baseline: Vec<RelativeGate>,
     /// `[expect] validity = "any"` or `--allow-invalid`: invalid numbers do not stop the gates.
     pub allow_invalid: bool,
     /// The resolved scenario as TOML, ready to be written to a run's folder: matrix and overrides applied, `extends`
@@ -358,6 +360,19 @@ pub struct Gate {
     /// In the column's unit: milliseconds, a fraction, a count, seconds.
     pub threshold: f64,
     /// As typed: `< 8s`.
+    pub text: String,
+}
+
+/// A line of `[expect] vs_baseline`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RelativeGate {
+    /// A time or a rate, named as in a [`Gate`].
+    pub metric: String,
+    /// `<` or `<=` of a time, `>` or `>=` of a rate.
+    pub op: Comparison,
+    /// The change that is still accepted, as a fraction: 0.15 of a time, −0.1 of a rate.
+    pub change: f64,
+    /// As typed: `<= +15%`.
     pub text: String,
 }
 

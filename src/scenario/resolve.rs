@@ -155,6 +155,7 @@ fn plan(typed: &Typed, named: Named<'_>, parts: Parts) -> Plan {
         preflight: sections.preflight,
         warmup: sections.warmup,
         gates: sections.gates,
+        vs_baseline: sections.vs_baseline,
         allow_invalid: sections.allow_invalid,
         scenario_hash: format!("{:x}", Sha256::digest(hashed.as_bytes())),
         toml,

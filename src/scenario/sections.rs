@@ -10,7 +10,7 @@ use regex::{Regex, RegexBuilder};
 use super::desk::Desk;
 use super::expect::{Expect, Validity, default_gate};
 use super::file::{self, ScenarioFile};
-use super::plan::{AnswerSpec, CacheBust, Gate, Preflight, RequestSpec, Timeouts};
+use super::plan::{AnswerSpec, CacheBust, Gate, Preflight, RelativeGate, RequestSpec, Timeouts};
 use super::resolve::{Typed, count};
 use super::tree::{Node, Value};
 use super::units::{Count, Time};
@@ -24,6 +24,7 @@ pub(super) struct Sections {
     pub(super) preflight: Preflight,
     pub(super) spread: Duration,
     pub(super) gates: Vec<Gate>,
+    pub(super) vs_baseline: Vec<RelativeGate>,
     pub(super) allow_invalid: bool,
 }
 
@@ -31,7 +32,9 @@ pub(super) struct Sections {
 pub(super) fn resolve(desk: &mut Desk<'_>, typed: &Typed, kept: &mut ScenarioFile) -> Sections {
     let request = request(desk, typed, kept);
     let timeouts = timeouts(desk, typed, &request, kept);
-    let (gates, allow_invalid) = expect(desk, typed, &request, kept);
+    let Expect { gates, vs_baseline, validity } = expect(desk, typed, &request);
+    let allow_invalid = validity == Some(Validity::Any);
+    kept.expect = Some(Expect { validity, gates: gates.clone(), vs_baseline: vs_baseline.clone() });
     let preflight = typed.file.preflight.clone().unwrap_or_default();
     let preflight = Preflight { requests: count(preflight.requests, 1), models: preflight.models.unwrap_or(true) };
     let warmup = count(typed.file.warmup.clone().unwrap_or_default().requests, 0);
@@ -51,6 +54,7 @@ pub(super) fn resolve(desk: &mut Desk<'_>, typed: &Typed, kept: &mut ScenarioFil
         preflight,
         spread: spread.0,
         gates,
+        vs_baseline: vs_baseline.unwrap_or_default().0,
         allow_invalid,
     }
 }
@@ -173,25 +177,20 @@ fn pattern_fault(error: &regex::Error) -> String {
     format!("not a regular expression: {}", last.strip_prefix("error: ").unwrap_or(last))
 }
 
-fn expect(desk: &mut Desk<'_>, typed: &Typed, request: &RequestSpec, kept: &mut ScenarioFile) -> (Vec<Gate>, bool) {
-    let given = typed.file.expect.clone().unwrap_or_default();
+fn expect(desk: &mut Desk<'_>, typed: &Typed, request: &RequestSpec) -> Expect {
+    let mut given = typed.file.expect.clone().unwrap_or_default();
     let node = typed.root().key("expect");
-    for gate in given.gates.iter().filter(|gate| needs_streaming(&gate.metric) && !request.stream) {
-        if let Some(own) = node.and_then(|node| node.key(&gate.metric)) {
-            desk.wrong_key(
-                &own.spot,
-                "only a streamed answer has it",
-                "write stream = true under [request], or remove it",
-            );
-        }
+    let own = given.gates.iter().map(|gate| &gate.metric).filter_map(|metric| Some((metric, node?.key(metric)?)));
+    let versus = given.vs_baseline.iter().flat_map(|table| &table.0).map(|gate| &gate.metric);
+    let versus = versus.filter_map(|metric| Some((metric, node?.find(&["vs_baseline", metric])?)));
+    for (_, own) in own.chain(versus).filter(|(metric, _)| needs_streaming(metric) && !request.stream) {
+        desk.wrong_key(&own.spot, "only a streamed answer has it", "write stream = true under [request], or remove it");
     }
-    let mut gates = given.gates.clone();
     let named = node.is_some_and(|node| node.key("success_rate").is_some());
     if !named {
-        gates.insert(0, default_gate());
+        given.gates.insert(0, default_gate());
     }
-    kept.expect = Some(Expect { validity: given.validity, gates: gates.clone() });
-    (gates, given.validity == Some(Validity::Any))
+    given
 }
 
 fn needs_streaming(metric: &str) -> bool {

@@ -113,6 +113,8 @@ struct CaseDocument {
     ratio: Option<f64>,
     /// Between which values the ratio lies with 95 %.
     interval: Option<[f64; 2]>,
+    /// The same with 90 %, on which "same" rests.
+    interval_90: Option<[f64; 2]>,
     /// The chance of such a difference where there is none.
     p: Option<f64>,
     /// The same, adjusted for the number of cases.
@@ -250,6 +252,7 @@ fn part(run: usize, case: &CaseComparison) -> CaseDocument {
         after: case.rounds[1].clone(),
         ratio: case.ratio,
         interval: case.interval,
+        interval_90: case.bounds,
         p: case.p,
         p_adjusted: case.p_adjusted,
         pairs_needed: case.pairs_needed,

@@ -25,6 +25,7 @@ fn case(load: &str, before: &[f64], after: &[f64], verdict: Verdict) -> CaseComp
         rounds: [before.to_vec(), after.to_vec()],
         ratio: Some(ratio),
         interval: several.then_some([ratio * 0.97, ratio * 1.03]),
+        bounds: several.then_some([ratio * 0.98, ratio * 1.02]),
         p: several.then_some(0.001),
         p_adjusted: several.then_some(0.005),
         verdict,

@@ -42,6 +42,7 @@ pub(crate) fn plan() -> Plan {
             gate("success_rate", Comparison::AtLeast, 0.9, ">= 90%"),
             gate("latency_p90", Comparison::Less, 8000.0, "< 8s"),
         ],
+        vs_baseline: vec![],
         allow_invalid: false,
         toml: format!("# poem\nusers = [10, 30]\n[targets.local]\napi_key = \"{TRIPWIRE}\"\n"),
         scenario_hash: "ab".repeat(32),

@@ -10,6 +10,7 @@ pub mod student;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
+pub mod versus;
 
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +95,8 @@ pub struct CaseComparison {
     pub ratio: Option<f64>,
     /// Between which values the ratio lies with 95 %; needs two rounds a side.
     pub interval: Option<[f64; 2]>,
+    /// The same with 90 %, on which "the same" rests: 95 % to one side.
+    pub bounds: Option<[f64; 2]>,
     /// The chance of such a difference where there is none.
     pub p: Option<f64>,
     /// The same, adjusted for the number of cases.
@@ -187,6 +190,7 @@ impl Judged {
             rounds: [Vec::new(), Vec::new()],
             ratio: None,
             interval: None,
+            bounds: None,
             p: None,
             p_adjusted: None,
             verdict: Verdict::None,
@@ -250,8 +254,8 @@ impl CaseComparison {
         let estimate = estimate.ok_or(
             "one round a side cannot tell a change of the server from the luck of a round: repeat at least twice, better five times",
         )?;
-        let (low, high) = estimate.interval(0.95);
-        self.interval = Some([low.exp(), high.exp()]);
+        let ratios = |(low, high): (f64, f64)| Some([low.exp(), high.exp()]);
+        (self.interval, self.bounds) = (ratios(estimate.interval(0.95)), ratios(estimate.interval(0.9)));
         Ok(estimate)
     }
 }

@@ -24,13 +24,13 @@ fn provenance() -> Provenance {
     Provenance { prompts_hash: Some("aa".into()), validity: Some(Label::Valid), ..Provenance::default() }
 }
 
-fn compared(before: &[Summary], after: &[Summary], options: &Options) -> CaseComparison {
+pub(super) fn compared(before: &[Summary], after: &[Summary], options: &Options) -> CaseComparison {
     let known = provenance();
     let sides = [before, after].map(|rounds| [Side { pooled: &rounds[0], rounds, provenance: &known }]);
     Comparison::of(&sides[0], &sides[1], options).cases.remove(0)
 }
 
-fn rounds(factors: &[f64]) -> Vec<Summary> {
+pub(super) fn rounds(factors: &[f64]) -> Vec<Summary> {
     (1..).zip(factors).map(|(number, factor)| round(number, *factor)).collect()
 }
 
