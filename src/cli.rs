@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::compare::{Across, Compare, FailOn, HowToCompare};
+pub use self::compare::{Across, Compare, FailOn, History, HowToCompare};
 
 /// The load test you can commit, and that cannot fool you.
 #[derive(Debug, Parser)]
@@ -51,6 +51,8 @@ pub enum Verb {
     Report(Report),
     /// Compare runs: worse, the same, or cannot tell yet.
     Compare(Compare),
+    /// Show a scenario over its runs, one line each, with an alarm where one was not to be expected.
+    History(History),
     /// List the runs, or keep one as the baseline.
     Results(Results),
     /// Print the JSON Schema of the scenario file, or of a document that programs read.

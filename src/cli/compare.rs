@@ -63,3 +63,20 @@ pub enum FailOn {
     /// Also what cannot be told.
     Inconclusive,
 }
+
+/// `lamb-load history`
+#[derive(Debug, Args)]
+pub struct History {
+    /// A scenario's name, or its folder in `results/`.
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: String,
+    /// Look here in place of `results/`.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The metric that is looked at, in place of the one in the scenario's vs_baseline, or of latency_p90.
+    #[arg(long, value_name = "METRIC")]
+    pub metric: Option<String>,
+    /// Only the newest so many runs.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub last: usize,
+}

@@ -40,19 +40,24 @@ pub(super) fn options(how: &HowToCompare) -> anyhow::Result<Options> {
         bail!("--tolerance: no difference is smaller than 0 %; write 5% or more");
     }
     if let Some(metric) = &how.metric {
-        match metric_unit(metric) {
-            Some(MetricUnit::Milliseconds | MetricUnit::Seconds | MetricUnit::PerSecond) => (),
-            Some(MetricUnit::Share | MetricUnit::Count) => bail!(
-                "--metric: {metric} is a share or a count, which a ratio of rounds cannot judge; put a gate on it in [expect]"
-            ),
-            None => bail!(
-                "--metric: there is no metric {metric}; a metric is named as in summary.csv, without its unit: latency_p90"
-            ),
-        }
+        check_metric(metric)?;
     }
     let varied = how.across.map(|_| axis(how.across).to_owned());
     let tolerance = tolerance.unwrap_or(Options::default().tolerance);
     Ok(Options { tolerance, metric: how.metric.clone(), varied: varied.into_iter().collect(), ..Options::default() })
+}
+
+/// Whether a metric can be compared by its ratio.
+pub(super) fn check_metric(metric: &str) -> anyhow::Result<()> {
+    match metric_unit(metric) {
+        Some(MetricUnit::Milliseconds | MetricUnit::Seconds | MetricUnit::PerSecond) => Ok(()),
+        Some(MetricUnit::Share | MetricUnit::Count) => bail!(
+            "--metric: {metric} is a share or a count, which a ratio of rounds cannot judge; put a gate on it in [expect]"
+        ),
+        None => bail!(
+            "--metric: there is no metric {metric}; a metric is named as in summary.csv, without its unit: latency_p90"
+        ),
+    }
 }
 
 /// The run that the others are held against, and the others.

@@ -10,6 +10,7 @@ mod embedded;
 mod exit;
 mod facts;
 mod help;
+mod history;
 mod init;
 mod mock;
 mod models;
@@ -75,6 +76,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Verb::Mock(args) => mock::mock(args),
         Verb::Report(args) => report::report(args),
         Verb::Compare(args) => compare::compare(args),
+        Verb::History(args) => history::history(args),
         Verb::Results(args) => results::results(args),
         Verb::Schema(args) => help::schema(args),
         Verb::Init(args) => init::init(args),

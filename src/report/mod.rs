@@ -5,6 +5,7 @@
 pub mod ancestor;
 pub mod calibration;
 pub mod comparison;
+pub mod history;
 pub mod json;
 pub mod markdown;
 pub mod measured;

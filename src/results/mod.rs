@@ -39,7 +39,7 @@ pub use manifest::Manifest;
 pub use origin::Origin;
 pub use read::{ReadError, read, read_keeping};
 pub use run::{CaseRun, Preflight, Run, State};
-pub use sides::compare;
+pub use sides::{compare, series};
 pub use writer::{RunWriter, StartError};
 
 /// What a run's samples are.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::results::parts::CaseFacts;
 use crate::results::run::{CaseRun, Run};
+use crate::scenario::plan::CaseKey;
 use crate::stats::compare::comparable::Provenance;
+use crate::stats::compare::history::{self, Series};
 use crate::stats::compare::{Comparison, Options, Side};
 
 /// Two runs, compared case by case.
@@ -12,6 +14,22 @@ pub fn compare(before: &Run, after: &Run, options: &Options) -> Comparison {
     let known = [before, after].map(provenances);
     let sides = [sides(before, &known[0]), sides(after, &known[1])];
     Comparison::of(&sides[0], &sides[1], options)
+}
+
+/// One case over several runs, the oldest first.
+pub fn series(runs: &[Run], key: &CaseKey, metric: Option<&str>) -> Series {
+    let cases: Vec<Option<(&CaseRun, Provenance)>> = runs
+        .iter()
+        .map(|run| run.cases.iter().find(|case| case.facts.key() == *key).map(|case| (case, provenance(run, case))))
+        .collect();
+    let sides: Vec<Option<Side<'_>>> = cases
+        .iter()
+        .map(|case| {
+            let (case, provenance) = case.as_ref()?;
+            Some(Side { pooled: &case.summary, rounds: &case.rounds, provenance })
+        })
+        .collect();
+    history::series(&sides, metric)
 }
 
 fn provenances(run: &Run) -> Vec<Provenance> {

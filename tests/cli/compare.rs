@@ -180,6 +180,29 @@ fn what_is_no_run_is_refused_with_what_would_be_one() {
 }
 
 #[test]
+fn a_history_has_a_line_a_run_and_an_alarm_where_one_was_not_to_be_expected() {
+    let folder = Folder::new();
+    for day in 1..=7 {
+        let slow = if day == 7 { 50.0 } else { f64::from(day % 3) };
+        let place = run(&folder, &format!("2026010{day}T000000Z-0001"), "m", "aa", &FAST.map(|ms| ms + slow));
+        let text = std::fs::read_to_string(place.join("run.json")).unwrap();
+        let text =
+            text.replacen('{', &format!("{{\"allow_invalid\":true,\"started\":\"2026-01-0{day}T00:00:00Z\","), 1);
+        std::fs::write(place.join("run.json"), text).unwrap();
+    }
+    let done = folder.run(&["history", "poem"]);
+    assert_eq!(done.code, Some(0), "{}", done.said());
+    assert!(done.out.starts_with("poem: 7 runs, the oldest first\n\nt/m/all/10 · latency_p90  ▁▁"), "{}", done.out);
+    assert_eq!(done.out.matches("\n  2026-01-0").count(), 7, "{}", done.out);
+    assert_eq!(done.out.matches("ALARM: latency_p90 151 ms is outside ").count(), 1, "{}", done.out);
+    let few = folder.run(&["history", "poem", "--last", "5", "--metric", "makespan"]);
+    assert!(few.out.contains("· makespan  ") && !few.out.contains("ALARM"), "four runs predict nothing: {}", few.out);
+    let nothing = folder.run(&["history", "limerick"]);
+    assert_eq!(nothing.code, Some(2));
+    assert!(nothing.err.contains("limerick: no runs of it in results"), "{}", nothing.err);
+}
+
+#[test]
 fn the_schema_of_the_document_is_printed() {
     let done = Folder::new().run(&["schema", "comparison"]);
     assert_eq!(done.code, Some(0), "{}", done.said());

@@ -4,6 +4,7 @@
 //! their key, and what is not comparable gets numbers and no verdict. It refuses to know where runs are kept.
 
 pub mod comparable;
+pub mod history;
 mod rounds;
 pub mod slo;
 pub mod student;

@@ -20,7 +20,7 @@ fn round(number: u32, factor: f64) -> Summary {
     Summary::of(subject().of_round(number), &tally(&samples))
 }
 
-fn provenance() -> Provenance {
+pub(super) fn provenance() -> Provenance {
     Provenance { prompts_hash: Some("aa".into()), validity: Some(Label::Valid), ..Provenance::default() }
 }
 
