@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::results::folder::{self, BASELINE, LATEST, MANIFEST, REQUESTS};
+use crate::results::folder::{self, BASELINE, LATEST, MANIFEST, REQUESTS, SCENARIO};
 use crate::results::git::{Commit, GitError, Kind};
 use crate::results::read::{self, ReadError};
 use crate::results::run::Run;
@@ -124,7 +124,8 @@ pub(super) fn committed(folder: &Path, revision: &str, path: &str) -> Result<Fou
             (folder, path.to_owned(), format!("{revision}:{path}"))
         }
     };
-    let beside = if run.is_empty() { MANIFEST.to_owned() } else { format!("{run}/{MANIFEST}") };
+    let beside_rows = |name: &str| if run.is_empty() { name.to_owned() } else { format!("{run}/{name}") };
+    let beside = beside_rows(MANIFEST);
     let named = |path: &str| PathBuf::from(format!("{revision}:{path}"));
     let manifest = match commit.kind(&beside) {
         Some(Kind::File) => Some(read::manifest(&named(&beside), &commit.read(&beside, MOST_MANIFEST)?)?),
@@ -135,7 +136,11 @@ pub(super) fn committed(folder: &Path, revision: &str, path: &str) -> Result<Fou
         opened => Some((opened?, named(&rows))),
     };
     let rows = rows.as_mut().map(|(bytes, path)| (bytes, path.as_path()));
-    Ok(Found { place, run: read::assemble(manifest, rows, 0)? })
+    let run = read::assemble(manifest, rows, 0)?;
+    // A report does without the scenario where it cannot be read.
+    let scenario = commit.read(&beside_rows(SCENARIO), read::SCENARIO_BYTES).ok();
+    let scenario_toml = scenario.map(|text| String::from_utf8_lossy(&text).into_owned());
+    Ok(Found { place, run: Run { scenario_toml, ..run } })
 }
 
 /// The run in a committed folder, or of a scenario's: the one that was kept, else the newest.

@@ -10,15 +10,18 @@ use crate::facts::ClientFacts;
 use crate::results::manifest::{GateText, Manifest};
 use crate::results::origin::Home;
 use crate::results::parts::{CaseFacts, RoundFacts};
-use crate::results::run::{CaseRun, Preflight, Run, State};
+use crate::results::run::{CaseRun, Picture, Preflight, Run, State};
 use crate::sample::{Phase, Sample};
 use crate::scenario::plan::Gate;
 use crate::stats::validity::Validity;
 use crate::stats::values::Pooled;
-use crate::stats::{GateResult, Limits, Subject, Summary, Tally, judge};
+use crate::stats::{GateResult, Limits, Observation, Subject, Summary, Tally, Timeline, judge};
 
 /// Pre-flight samples that are kept of a target and model.
 const PREFLIGHTS: usize = 16;
+
+/// Cases that a table without a plan is taken to have.
+const SOME_CASES: usize = 10;
 
 /// What the rows so far say.
 #[derive(Debug, Default)]
@@ -32,12 +35,15 @@ pub(super) struct Collected {
     samples: Vec<(usize, Sample)>,
     keep: usize,
     rows: u64,
+    /// Cases that share the pictures' room.
+    sharers: usize,
 }
 
 #[derive(Debug)]
 struct CaseRows {
     facts: CaseFacts,
     rounds: BTreeMap<u32, Tally>,
+    timeline: Timeline,
     warmups: u64,
 }
 
@@ -45,7 +51,9 @@ impl Collected {
     /// For the cases of a manifest; `keep` samples of the load are kept whole.
     pub(super) fn of(manifest: &Manifest, keep: usize) -> Collected {
         let gates: Vec<_> = manifest.gates.iter().filter_map(|gate| gate.gate()).collect();
-        let mut collected = Collected { limits: Limits::of(&gates), keep, ..Collected::default() };
+        // How many cases a lone table has is not known before its end.
+        let sharers = if manifest.cases.is_empty() { SOME_CASES } else { manifest.cases.len() };
+        let mut collected = Collected { limits: Limits::of(&gates), keep, sharers, ..Collected::default() };
         for facts in &manifest.cases {
             collected.place(&Home::of(facts), || facts.clone());
         }
@@ -69,7 +77,10 @@ impl Collected {
             return;
         }
         let limits = self.limits;
-        case.rounds.entry(sample.round).or_insert_with(|| Tally::new(limits)).add(sample);
+        if let Some(seen) = Observation::of(sample) {
+            case.rounds.entry(sample.round).or_insert_with(|| Tally::new(limits)).observe(&seen);
+            case.timeline.add(&seen, case.facts.requests);
+        }
         if self.samples.len() < self.keep {
             self.samples.push((place, Sample { gaps_us: Vec::new(), ..sample.clone() }));
         }
@@ -94,8 +105,9 @@ impl Collected {
     }
 
     fn place(&mut self, home: &Home, facts: impl FnOnce() -> CaseFacts) -> usize {
-        let place = self.cases.len();
-        self.cases.push(CaseRows { facts: facts(), rounds: BTreeMap::new(), warmups: 0 });
+        let (place, facts) = (self.cases.len(), facts());
+        let timeline = Timeline::new(facts.cold, self.sharers);
+        self.cases.push(CaseRows { facts, rounds: BTreeMap::new(), timeline, warmups: 0 });
         self.places.insert(home.clone(), place);
         place
     }
@@ -155,7 +167,7 @@ impl Collected {
         for (place, sample) in samples {
             cases[place].samples.push(sample);
         }
-        Run { manifest, state, cases, preflights, rows }
+        Run { manifest, state, cases, preflights, rows, scenario_toml: None }
     }
 }
 
@@ -173,8 +185,9 @@ impl CaseRows {
         let client = client(self.rounds.keys(), &self.facts.rounds);
         let validity = client.as_ref().map(|client| Validity::of(&summary, client));
         let gates = judge(&summary, validity.as_ref());
+        let picture = Picture::of(&summary, &pooled, &self.rounds, self.timeline);
         let (facts, warmups) = (self.facts, self.warmups);
-        CaseRun { facts, summary, rounds, client, validity, gates, warmups, samples: Vec::new() }
+        CaseRun { facts, summary, rounds, client, validity, gates, warmups, samples: Vec::new(), picture }
     }
 }
 

@@ -53,6 +53,7 @@ pub(super) fn finish(
     let mut collected = std::mem::take(&mut *lock(&shared.collected));
     let state = seal(shared, &mut collected, lost, ended);
     let mut run = collected.into_run(lock(&shared.manifest).clone(), state);
+    run.scenario_toml = Some(shared.scenario_toml.clone());
     if let Some(versus) = versus {
         let facts = versus.judge(&run);
         run.manifest.baseline = Some(facts.clone());

@@ -12,12 +12,15 @@ use crate::results::baseline::take_judged;
 use crate::results::cell::parse_count;
 use crate::results::collected::Collected;
 use crate::results::columns::{Cells, Layout};
-use crate::results::folder::{MANIFEST, REQUESTS};
+use crate::results::folder::{MANIFEST, REQUESTS, SCENARIO};
 use crate::results::manifest::Manifest;
 use crate::results::origin::Home;
 use crate::results::rows::Row;
 use crate::results::run::{Run, State};
 use crate::results::table::Table;
+
+/// So much of a scenario is read.
+pub(super) const SCENARIO_BYTES: u64 = 1 << 20;
 
 /// Why a run cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -60,14 +63,15 @@ pub fn read_keeping(path: &Path, keep: usize) -> Result<Run, ReadError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error.into()),
     };
-    match fs_err::File::open(&rows) {
-        Ok(file) => assemble(manifest, Some((file, &rows)), keep),
+    let run = match fs_err::File::open(&rows) {
+        Ok(file) => assemble(manifest, Some((file, &rows)), keep)?,
         // Nothing was sent yet, and the manifest says so.
         Err(error) if error.kind() == io::ErrorKind::NotFound && manifest.is_some() => {
-            assemble::<io::Empty>(manifest, None, keep)
+            assemble::<io::Empty>(manifest, None, keep)?
         }
-        Err(error) => Err(error.into()),
-    }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Run { scenario_toml: scenario(&folder.join(SCENARIO)), ..run })
 }
 
 /// What stands in `run.json`.
@@ -99,6 +103,13 @@ pub(super) fn assemble<R: Read>(
     let mut run = collected.into_run(manifest, state);
     take_judged(&mut run);
     Ok(run)
+}
+
+/// The scenario beside the rows, if there is one and it can be read: a report does without.
+fn scenario(path: &Path) -> Option<String> {
+    let mut text = Vec::new();
+    fs_err::File::open(path).ok()?.take(SCENARIO_BYTES).read_to_end(&mut text).ok()?;
+    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Adds every row that can be read; the count is of those that cannot.

@@ -1,11 +1,16 @@
 //! A run as it can be shown: what was measured, what it means, and whether all of it is there.
 
+use std::collections::BTreeMap;
+
 use crate::facts::ClientFacts;
 use crate::results::manifest::Manifest;
 use crate::results::parts::CaseFacts;
 use crate::sample::Sample;
 use crate::stats::validity::Validity;
-use crate::stats::{GateResult, Subject, Summary, Tally};
+use crate::stats::{Curve, GateResult, Subject, Summary, Tally, Timeline};
+
+/// Rounds whose own curves are drawn at most.
+const ROUNDS: usize = 30;
 
 /// Everything that one `lamb-load run` left, read or just measured.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,6 +25,8 @@ pub struct Run {
     pub preflights: Vec<Preflight>,
     /// Rows that were read.
     pub rows: u64,
+    /// The resolved scenario as `scenario.toml` has it, secrets as names; `None` where there is none.
+    pub scenario_toml: Option<String>,
 }
 
 impl CaseRun {
@@ -45,6 +52,7 @@ impl CaseRun {
             gates: Vec::new(),
             warmups: 0,
             samples: Vec::new(),
+            picture: Picture::default(),
             facts,
         }
     }
@@ -108,6 +116,31 @@ pub struct CaseRun {
     pub warmups: u64,
     /// The load's requests, where they were asked for.
     pub samples: Vec<Sample>,
+    /// What pictures are drawn from.
+    pub picture: Picture,
+}
+
+/// What pictures of a case are drawn from: shapes and bars, bounded however many rows there are.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Picture {
+    /// The distribution that the summary's headline names.
+    pub headline: Curve,
+    /// The same of each round, in order; empty of a single one.
+    pub rounds: Vec<Curve>,
+    /// Time to first token, where answers were streamed.
+    pub ttft: Option<Curve>,
+    /// The requests one by one.
+    pub timeline: Timeline,
+}
+
+impl Picture {
+    /// Of a case that has these numbers.
+    pub(super) fn of(summary: &Summary, pooled: &Tally, rounds: &BTreeMap<u32, Tally>, timeline: Timeline) -> Picture {
+        let curve = |tally: &Tally| tally.curve(&summary.headline).unwrap_or_default();
+        let each = if rounds.len() > 1 { rounds.values().take(ROUNDS).map(curve).collect() } else { Vec::new() };
+        let ttft = if summary.ttft.answered > 0 { pooled.curve("ttft") } else { None };
+        Picture { headline: curve(pooled), rounds: each, ttft, timeline }
+    }
 }
 
 /// The pre-flight of one target and model.

@@ -68,6 +68,8 @@ pub(super) struct Shared {
     pub(super) scrubber: Scrubber,
     /// Where `run.json` lies.
     pub(super) manifest_path: Option<PathBuf>,
+    /// What stands in `scenario.toml`.
+    pub(super) scenario_toml: String,
 }
 
 /// What waits for the thread.
@@ -123,7 +125,8 @@ impl RunWriter {
             trouble.note(format!("could not point {} to this run: {error}", folder::LATEST));
         }
         let pen = Pen::new(Box::new(rows));
-        let writer = RunWriter::start(manifest, scrubber, Some(folder), pen, trouble, repository_folder(plan));
+        let writer =
+            RunWriter::start(manifest, scrubber, Some(folder), pen, trouble, (scenario, repository_folder(plan)));
         Ok(writer)
     }
 
@@ -132,7 +135,8 @@ impl RunWriter {
         manifest.run_id = folder::new_id(manifest.started.unwrap_or_else(Timestamp::now));
         let scrubber = Scrubber::of(&plan.secrets);
         let manifest = manifest.cleaned(&|text| scrubber.clean(text));
-        RunWriter::start(manifest, scrubber, None, Pen::new(Box::new(io::sink())), Trouble::default(), None)
+        let scenario = scrubber.cleaned(plan.toml.clone());
+        RunWriter::start(manifest, scrubber, None, Pen::new(Box::new(io::sink())), Trouble::default(), (scenario, None))
     }
 
     /// `pen` appends to the folder's `requests.csv`, which has its header.
@@ -142,7 +146,7 @@ impl RunWriter {
         folder: Option<PathBuf>,
         pen: Pen,
         trouble: Trouble,
-        repository: Option<PathBuf>,
+        (scenario_toml, repository): (String, Option<PathBuf>),
     ) -> RunWriter {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
@@ -152,6 +156,7 @@ impl RunWriter {
             trouble: Mutex::new(trouble),
             scrubber,
             manifest_path: folder.as_ref().map(|folder| folder.join(folder::MANIFEST)),
+            scenario_toml,
         });
         let theirs = Arc::clone(&shared);
         RunWriter {

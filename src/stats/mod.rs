@@ -7,6 +7,7 @@ pub mod binomial;
 pub mod burst;
 pub mod calibration;
 pub mod compare;
+pub mod curve;
 pub mod distribution;
 pub mod exact;
 pub mod failures;
@@ -22,9 +23,11 @@ pub mod summary;
 pub mod tally;
 #[cfg(test)]
 mod testing;
+pub mod timeline;
 pub mod validity;
 pub mod values;
 
+pub use curve::Curve;
 pub use distribution::Distribution;
 pub use gates::{GateResult, GateState, judge};
 pub use goodput::Limits;
@@ -33,4 +36,5 @@ pub use quantile::{Interval, Measured, Quantile};
 pub use subject::Subject;
 pub use summary::Summary;
 pub use tally::Tally;
+pub use timeline::Timeline;
 pub use validity::{Label, Validity};

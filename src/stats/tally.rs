@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::{Add, AddAssign};
 
+use super::curve::Curve;
 use super::failures::Failures;
 use super::flights::Flights;
 use super::goodput::Limits;
@@ -120,6 +121,20 @@ impl Tally {
     /// Requests without a proper answer so far.
     pub fn failed(&self) -> u64 {
         self.requests() - self.ok()
+    }
+
+    /// The shape of a distribution by its name, failures at its far end; `None` of a name that is none and of pooled
+    /// gaps, which are of no request.
+    pub fn curve(&self, name: &str) -> Option<Curve> {
+        let values = match name {
+            "latency" => &self.latency,
+            "latency_from_due" => &self.latency_from_due,
+            "ttft" => &self.ttft,
+            "ttfo" => &self.ttfo,
+            "tpot" => &self.tpot,
+            _ => return None,
+        };
+        Some(Curve::of(values, self.failed()))
     }
 
     fn answered(&mut self, seen: &Observation<'_>) {

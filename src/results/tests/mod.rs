@@ -235,8 +235,14 @@ fn a_full_disk_costs_no_number_and_nothing_that_was_written() {
     let mut file = fs::File::create(folder.join(REQUESTS)).unwrap();
     std::io::Write::write_all(&mut file, format!("{}\n", COLUMNS.join(",")).as_bytes()).unwrap();
     let pen = Pen::new(Box::new(SmallDisk(file, 5000)));
-    let writer =
-        RunWriter::start(manifest(&plan), Scrubber::default(), Some(folder.clone()), pen, Trouble::default(), None);
+    let writer = RunWriter::start(
+        manifest(&plan),
+        Scrubber::default(),
+        Some(folder.clone()),
+        pen,
+        Trouble::default(),
+        (plan.toml.clone(), None),
+    );
     measure(&writer);
     let finished = finish(writer);
     assert_eq!(finished.run.rows, 83, "every request is in the numbers");
