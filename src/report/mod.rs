@@ -6,6 +6,7 @@ pub mod ancestor;
 pub mod calibration;
 pub mod comparison;
 pub mod history;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod measured;
@@ -32,6 +33,7 @@ pub fn files(run: &Run, advice: Advice<'_>) -> Vec<Rendering> {
         (folder::ROUNDS_CSV, tables::rounds_csv(run)),
         (folder::SUMMARY_JSON, in_memory(|out| json::render(run, advice, out))),
         (folder::SUMMARY_MD, in_memory(|out| markdown::render(run, advice, out))),
+        (folder::REPORT_HTML, in_memory(|out| html::render(run, advice, out))),
     ]
 }
 

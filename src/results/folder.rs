@@ -21,6 +21,8 @@ pub const ROUNDS_CSV: &str = "rounds.csv";
 pub const SUMMARY_JSON: &str = "summary.json";
 /// The summary for people.
 pub const SUMMARY_MD: &str = "summary.md";
+/// The report for people.
+pub const REPORT_HTML: &str = "report.html";
 /// The pointer to a scenario's newest run: a link, or where there are none a file with its name.
 pub const LATEST: &str = "latest";
 /// The run that a user keeps to compare with.

@@ -49,6 +49,7 @@ fn every_file_is_explained() {
         folder::ROUNDS_CSV,
         folder::SUMMARY_JSON,
         folder::SUMMARY_MD,
+        folder::REPORT_HTML,
     ];
     assert_eq!(documented("## Files"), files);
 }
