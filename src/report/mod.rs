@@ -1,4 +1,4 @@
-//! A run, shown: text for a terminal, Markdown, JSON, tables. Pure: the same run gives the same bytes.
+//! A run, shown: text for a terminal, Markdown, JSON, HTML, JUnit, tables. Pure: the same run gives the same bytes.
 //!
 //! What a server sent is data here, never markup: every format escapes it in its own way.
 
@@ -8,6 +8,7 @@ pub mod comparison;
 pub mod history;
 pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod measured;
 pub mod numbers;
@@ -34,6 +35,7 @@ pub fn files(run: &Run, advice: Advice<'_>) -> Vec<Rendering> {
         (folder::SUMMARY_JSON, in_memory(|out| json::render(run, advice, out))),
         (folder::SUMMARY_MD, in_memory(|out| markdown::render(run, advice, out))),
         (folder::REPORT_HTML, in_memory(|out| html::render(run, advice, out))),
+        (folder::JUNIT_XML, in_memory(|out| junit::render(run, advice, out))),
     ]
 }
 

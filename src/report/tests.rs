@@ -34,7 +34,7 @@ fn a_report_remakes_every_file_of_a_run_byte_for_byte() {
         before.clone()
     };
     let finished = writer.finish(example::began(), render, |_, _| 1);
-    assert_eq!((finished.trouble.as_slice(), finished.paths.len()), (&[][..], 5));
+    assert_eq!((finished.trouble.as_slice(), finished.paths.len()), (&[][..], 6));
     let again = files(&read(&finished.folder.unwrap()).unwrap(), &advice);
     for ((name, before), (_, again)) in before.iter().zip(&again) {
         assert!(before == again, "{name} differs");
@@ -54,7 +54,7 @@ fn a_lone_table_and_an_empty_run_can_be_shown() {
     assert!(shown.starts_with(first), "{shown}");
     let empty = Run::default();
     assert_eq!(text(&empty), "validity not checked · NO LOAD · 0 of 0 cases passed\n\nno request was sent\n");
-    assert_eq!(files(&empty, &advice).len(), 5);
+    assert_eq!(files(&empty, &advice).len(), 6);
 }
 
 fn ended(user: u32, outcome: Outcome, status: Option<u16>, seconds: f64, error: Option<&str>) -> Sample {

@@ -23,6 +23,8 @@ pub const SUMMARY_JSON: &str = "summary.json";
 pub const SUMMARY_MD: &str = "summary.md";
 /// The report for people.
 pub const REPORT_HTML: &str = "report.html";
+/// The cases as tests, for CI.
+pub const JUNIT_XML: &str = "junit.xml";
 /// The pointer to a scenario's newest run: a link, or where there are none a file with its name.
 pub const LATEST: &str = "latest";
 /// The run that a user keeps to compare with.

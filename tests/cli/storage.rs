@@ -5,8 +5,16 @@ use std::path::Path;
 
 use crate::support::{Folder, QUICK, done, load, manifest, outcomes, rows, scenario, wait};
 
-const FILES: [&str; 7] =
-    ["scenario.toml", "run.json", "requests.csv", "summary.csv", "summary.json", "summary.md", "report.html"];
+const FILES: [&str; 8] = [
+    "scenario.toml",
+    "run.json",
+    "requests.csv",
+    "summary.csv",
+    "summary.json",
+    "summary.md",
+    "report.html",
+    "junit.xml",
+];
 
 #[test]
 fn a_run_leaves_its_files_and_out_stands_in_place_of_results() {
@@ -44,7 +52,7 @@ fn report_remakes_every_rendering_byte_for_byte() {
     folder.write("s.toml", &scenario("users = [3, 40]", QUICK, ""));
     assert_eq!(folder.run(&["run", "s.toml"]).code, Some(0));
     let run = folder.latest("s");
-    let renderings = ["summary.csv", "summary.json", "summary.md", "report.html"];
+    let renderings = ["summary.csv", "summary.json", "summary.md", "report.html", "junit.xml"];
     let before = renderings.map(|name| std::fs::read(run.join(name)).unwrap());
     for name in renderings {
         std::fs::remove_file(run.join(name)).unwrap();

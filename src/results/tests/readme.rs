@@ -50,6 +50,7 @@ fn every_file_is_explained() {
         folder::SUMMARY_JSON,
         folder::SUMMARY_MD,
         folder::REPORT_HTML,
+        folder::JUNIT_XML,
     ];
     assert_eq!(documented("## Files"), files);
 }
