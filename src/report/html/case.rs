@@ -6,12 +6,13 @@ use super::bars::Bars;
 use super::ecdf::{self, Drawn};
 use super::words::{Mark, label_mark, verdict_mark};
 use crate::report::Advice;
-use crate::report::measured::is_struck;
+use crate::report::measured::{self, is_struck};
 use crate::report::numbers::{count, digits, percent, time};
 use crate::report::verdict::{self, Verdict};
 use crate::report::view;
 use crate::results::cell::printable;
 use crate::results::{CaseRun, Run};
+use crate::stats::burst::Finding;
 use crate::stats::validity::{Check, CheckLabel};
 use crate::stats::{Distribution, GateResult, Measured, Quantile};
 
@@ -35,7 +36,6 @@ pub(super) struct CasePage {
     /// The same numbers for the table of all cases.
     cells: Vec<Figure>,
     ecdf: String,
-    ecdf_note: String,
     has_ttft: bool,
     each_round: usize,
     bars: Option<Bars>,
@@ -72,8 +72,15 @@ struct Failure {
     headline: String,
     who: String,
     example: Option<String>,
-    advice: Option<String>,
+    advice: Option<Vec<Part>>,
     share: f64,
+}
+
+/// Words, or code among them.
+#[derive(Debug, Serialize)]
+struct Part {
+    text: String,
+    code: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -104,10 +111,10 @@ impl CasePage {
             headline: failure.headline,
             who: failure.who,
             example: failure.example,
-            advice: failure.advice,
+            advice: failure.advice.as_deref().map(parts),
             share,
         });
-        let server = view.lines.iter().find(|line| line.name == "server").map(|line| line.value.clone());
+        let server = loaded.then(|| server(case, &view.lines));
         CasePage {
             id: format!("case-{}", place + 1),
             target: text(&case.facts.target),
@@ -122,7 +129,6 @@ impl CasePage {
             figures: if loaded { figures(case) } else { Vec::new() },
             cells: cells(case),
             ecdf: if loaded { picture(case) } else { String::new() },
-            ecdf_note: ecdf::in_words(&case.summary),
             has_ttft: case.picture.ttft.is_some(),
             each_round: case.picture.rounds.len(),
             bars: Bars::of(case),
@@ -215,6 +221,22 @@ fn picture(case: &CaseRun) -> String {
     let axis = if case.summary.subject.cold { "time since all were due" } else { "time since the request was sent" };
     let marks = [("P50", 0.5, order.median), ("P90", 0.9, order.p90), ("P99", 0.99, order.p99)];
     ecdf::draw(&curves, &marks, axis, &ecdf::in_words(&case.summary))
+}
+
+/// What the burst tells about the server, or why it tells nothing.
+fn server(case: &CaseRun, lines: &[measured::Line]) -> String {
+    let line = lines.iter().find(|line| line.name == "server").map(|line| line.value.as_str());
+    match (&case.summary.inference.finding, line) {
+        (Finding::Nothing { .. }, None) => printable(&case.summary.inference.sentence()).into_owned(),
+        (Finding::Nothing { .. }, Some(line)) => format!("{} · {line}", printable(&case.summary.inference.sentence())),
+        (_, line) => line.unwrap_or_default().to_owned(),
+    }
+}
+
+/// Words of ours, what stands between backticks as code.
+fn parts(text: &str) -> Vec<Part> {
+    let part = |(place, text): (usize, &str)| Part { text: printable(text).into_owned(), code: place % 2 == 1 };
+    text.split('`').enumerate().map(part).collect()
 }
 
 impl Gate {

@@ -153,7 +153,8 @@
     host.hidden = false;
 
     let rows, view, cursor = null, drag = null, span = 1;
-    const LEFT = 58, RIGHT = 14, BOTTOM = 26;
+    const RIGHT = 14, BOTTOM = 26;
+    const LEFT = 28 + 7 * (5 + String(all.reduce((most, row) => Math.max(most, row.user), 0)).length) - 14;
 
     function select(label, names) {
       const wrap = element("label", {}, label), made = element("select");
