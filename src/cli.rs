@@ -298,6 +298,9 @@ pub struct Report {
     /// Where scenarios' names are looked up, in place of `results/`.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Read the rows alone, whatever lies beside them, and write nothing: git's textconv for requests.csv.
+    #[arg(long)]
+    pub alone: bool,
     /// What is printed.
     #[arg(long, value_enum, default_value = "text")]
     pub format: ReportFormat,

@@ -14,8 +14,8 @@ use crate::results::{self, folder};
 /// Remakes the files and prints one of them.
 pub(super) fn report(args: Report) -> anyhow::Result<Exit> {
     let place = find(args.out.as_deref(), &args.run)?;
-    let run = results::read(&place)?;
-    if folder::is_run(&place) {
+    let run = if args.alone { results::read_alone(&place)? } else { results::read(&place)? };
+    if folder::is_run(&place) && !args.alone {
         let (_, failed) = results::write_renderings(&place, files(&run, &exit::advice));
         // A run on a read-only disk can still be looked at.
         failed.iter().for_each(|sentence| warn(&format!("warning: {sentence}")));

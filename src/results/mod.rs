@@ -37,7 +37,7 @@ pub use folder::{find, keep, list};
 pub use git::GitError;
 pub use manifest::Manifest;
 pub use origin::Origin;
-pub use read::{ReadError, read, read_keeping};
+pub use read::{ReadError, read, read_alone, read_keeping};
 pub use run::{CaseRun, Picture, Preflight, Run, State};
 pub use sides::{compare, series};
 pub use writer::{RunWriter, StartError};

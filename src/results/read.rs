@@ -46,6 +46,12 @@ pub enum ReadError {
     },
 }
 
+/// Reads rows alone, whatever lies beside them.
+pub fn read_alone(rows: &Path) -> Result<Run, ReadError> {
+    let rows = if rows.is_dir() { rows.join(REQUESTS) } else { rows.to_path_buf() };
+    assemble(None, Some((fs_err::File::open(&rows)?, &rows)), 0)
+}
+
 /// Reads the run in a folder, or of a `requests.csv`, which uses the `run.json` beside it.
 pub fn read(path: &Path) -> Result<Run, ReadError> {
     read_keeping(path, 0)
