@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::compare::{Across, Compare, FailOn, History, HowToCompare};
+pub use self::compare::{Across, Compare, ComparisonFormat, FailOn, History, HowToCompare};
 
 /// The load test you can commit, and that cannot fool you.
 #[derive(Debug, Parser)]
@@ -293,8 +293,8 @@ impl Mock {
 #[derive(Debug, Args)]
 pub struct Report {
     /// A run's folder, its requests.csv, or a scenario's name for its newest run.
-    #[arg(value_name = "RUN")]
-    pub run: PathBuf,
+    #[arg(value_name = "RUN", required_unless_present = "splice")]
+    pub run: Option<PathBuf>,
     /// Where scenarios' names are looked up, in place of `results/`.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -304,6 +304,9 @@ pub struct Report {
     /// What is printed.
     #[arg(long, value_enum, default_value = "text")]
     pub format: ReportFormat,
+    /// Write tables into this file instead, each between `<!-- lamb-load: report NAME -->` and `<!-- lamb-load: end -->`, where NAME is as RUN.
+    #[arg(long, value_name = "FILE", conflicts_with = "format")]
+    pub splice: Option<PathBuf>,
 }
 
 /// What `report` prints.
@@ -315,6 +318,10 @@ pub enum ReportFormat {
     Markdown,
     /// For programs.
     Json,
+    /// A page with pictures, for a browser.
+    Html,
+    /// For what shows test results in CI.
+    Junit,
 }
 
 /// `lamb-load results`

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::ReportFormat;
-
 /// `lamb-load compare`
 #[derive(Debug, Args)]
 pub struct Compare {
@@ -23,7 +21,7 @@ pub struct Compare {
     pub how: HowToCompare,
     /// What is printed.
     #[arg(long, value_enum, default_value = "text")]
-    pub format: ReportFormat,
+    pub format: ComparisonFormat,
 }
 
 /// How runs are compared and what fails.
@@ -44,6 +42,17 @@ pub struct HowToCompare {
     /// What is exit 1: only what is worse, or also where a verdict is missing.
     #[arg(long, value_enum, value_name = "VERDICT", default_value = "worse")]
     pub fail_on: FailOn,
+}
+
+/// What `compare` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ComparisonFormat {
+    /// For people.
+    Text,
+    /// For pull requests.
+    Markdown,
+    /// For programs.
+    Json,
 }
 
 /// What may differ between cases that are compared.

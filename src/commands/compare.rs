@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use super::Exit;
 use super::out::{Out, colour};
 use super::run::RESULTS;
-use crate::cli::{Across, Compare, FailOn, HowToCompare, ReportFormat};
+use crate::cli::{Across, Compare, ComparisonFormat, FailOn, HowToCompare};
 use crate::report::comparison::{Compared, Word, json, markdown, text};
 use crate::results::{self, Found};
 use crate::scenario::plan::CaseKey;
@@ -130,12 +130,12 @@ fn axis(across: Option<Across>) -> &'static str {
 }
 
 /// Prints comparisons with the same run.
-pub(super) fn print(all: &[Compared], format: ReportFormat) -> anyhow::Result<()> {
+pub(super) fn print(all: &[Compared], format: ComparisonFormat) -> anyhow::Result<()> {
     let mut page = Vec::new();
     match format {
-        ReportFormat::Text => text::render(all, colour(), &mut page)?,
-        ReportFormat::Markdown => markdown::render(all, &mut page)?,
-        ReportFormat::Json => json::render(all, &mut page)?,
+        ComparisonFormat::Text => text::render(all, colour(), &mut page)?,
+        ComparisonFormat::Markdown => markdown::render(all, &mut page)?,
+        ComparisonFormat::Json => json::render(all, &mut page)?,
     }
     Out::new().text(&String::from_utf8(page).context("a rendering is text")?);
     Ok(())

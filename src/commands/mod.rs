@@ -22,6 +22,7 @@ mod results;
 mod run;
 mod session;
 mod signals;
+mod splice;
 mod words;
 
 use std::io::Write;

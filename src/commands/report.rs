@@ -8,12 +8,15 @@ use super::out::{Out, colour};
 use super::run::RESULTS;
 use super::{Exit, exit, warn};
 use crate::cli::{Report, ReportFormat};
-use crate::report::{files, json, markdown, text};
+use crate::report::{files, html, json, junit, markdown, text};
 use crate::results::{self, folder};
 
 /// Remakes the files and prints one of them.
 pub(super) fn report(args: Report) -> anyhow::Result<Exit> {
-    let place = find(args.out.as_deref(), &args.run)?;
+    if let Some(file) = &args.splice {
+        return super::splice::splice(file, args.out.as_deref(), args.run.as_deref());
+    }
+    let place = find(args.out.as_deref(), &args.run.unwrap_or_default())?;
     let run = if args.alone { results::read_alone(&place)? } else { results::read(&place)? };
     if folder::is_run(&place) && !args.alone {
         let (_, failed) = results::write_renderings(&place, files(&run, &exit::advice));
@@ -25,6 +28,8 @@ pub(super) fn report(args: Report) -> anyhow::Result<Exit> {
         ReportFormat::Text => text::render(&run, &exit::advice, colour(), &mut page)?,
         ReportFormat::Markdown => markdown::render(&run, &exit::advice, &mut page)?,
         ReportFormat::Json => json::render(&run, &exit::advice, &mut page)?,
+        ReportFormat::Html => html::render(&run, &exit::advice, &mut page)?,
+        ReportFormat::Junit => junit::render(&run, &exit::advice, &mut page)?,
     }
     Out::new().text(&String::from_utf8(page).context("a rendering is text")?);
     Ok(Exit::Passed)

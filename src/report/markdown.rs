@@ -41,6 +41,16 @@ pub fn render(run: &Run, advice: Advice<'_>, out: &mut dyn Write) -> io::Result<
     out.write_all(end.as_bytes())
 }
 
+/// A run at a glance, for a page of other things: its verdict, where it comes from, a line for each case.
+pub fn at_a_glance(run: &Run, out: &mut dyn Write) -> io::Result<()> {
+    let manifest = &run.manifest;
+    let mut parts = vec![format!("**{}**", escape(&verdict::headline(run)))];
+    parts.extend(Some(&manifest.run_id).filter(|id| !id.is_empty()).map(|id| code(id)));
+    parts.extend(manifest.host.cpu.as_ref().map(|cpu| format!("measured on {}", code(cpu))));
+    writeln!(out, "{}\n", parts.join(" · "))?;
+    out.write_all(written(|out| table(run, &run.cases, out), TABLE, || told(run))?.as_bytes())
+}
+
 /// The first characters of a text.
 fn first(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {

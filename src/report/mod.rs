@@ -12,6 +12,7 @@ pub mod junit;
 pub mod markdown;
 pub mod measured;
 pub mod numbers;
+pub mod splice;
 pub mod text;
 pub mod verdict;
 pub mod view;

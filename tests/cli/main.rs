@@ -8,6 +8,7 @@ mod gates;
 mod interrupt;
 mod output;
 mod preflight;
+mod report;
 mod secrets;
 mod storage;
 mod support;
