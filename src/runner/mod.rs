@@ -4,6 +4,7 @@
 
 pub mod crews;
 pub mod event;
+pub mod pairs;
 mod round;
 mod way;
 
