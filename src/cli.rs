@@ -1,5 +1,6 @@
 //! What may be typed: clap structs, no logic.
 
+mod ab;
 mod compare;
 
 use std::net::{IpAddr, SocketAddr};
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::ab::Ab;
 pub use self::compare::{Across, Compare, ComparisonFormat, FailOn, History, HowToCompare};
 
 /// The load test you can commit, and that cannot fool you.
@@ -49,6 +51,8 @@ pub enum Verb {
     Mock(Mock),
     /// Remake every rendering of a run from its requests.csv, run.json and scenario.toml.
     Report(Report),
+    /// Measure two things by turns, and say whether one is slower.
+    Ab(Ab),
     /// Compare runs: worse, the same, or cannot tell yet.
     Compare(Compare),
     /// Show a scenario over its runs, one line each, with an alarm where one was not to be expected.

@@ -26,7 +26,10 @@ pub(super) fn compare(args: Compare) -> anyhow::Result<Exit> {
         options.metric = options.metric.or(named.metric);
     }
     check(&after.iter().chain([&before]).collect::<Vec<_>>(), args.how.across)?;
-    let against = |other: &Found| Compared::of((&before.place, &before.run), (&other.place, &other.run), &options);
+    let against = |other: &Found| {
+        let options = results::ab::options(&before.run, &other.run, &options);
+        Compared::of((&before.place, &before.run), (&other.place, &other.run), &options)
+    };
     let all: Vec<Compared> = after.iter().map(against).collect();
     print(&all, args.format)?;
     Ok(exit(&all, &args.how))

@@ -1,5 +1,6 @@
 //! One file per verb: glue. The only room that prints a result and knows exit codes.
 
+mod ab;
 mod answers;
 mod burst;
 mod calibrate;
@@ -17,6 +18,7 @@ mod models;
 mod out;
 mod paths;
 mod plans;
+mod record;
 mod report;
 mod results;
 mod run;
@@ -76,6 +78,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Verb::Models(args) => models::models(args),
         Verb::Mock(args) => mock::mock(args),
         Verb::Report(args) => report::report(args),
+        Verb::Ab(args) => ab::ab(args),
         Verb::Compare(args) => compare::compare(args),
         Verb::History(args) => history::history(args),
         Verb::Results(args) => results::results(args),

@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow};
 use super::answers::Answers;
 use super::embedded::Embedded;
 use super::out::Out;
+use super::record::Record;
 use super::signals::Interruption;
 use super::{Exit, closing, exit, facts, warn, words};
 use crate::audit::host::usable_cores;
@@ -18,7 +19,7 @@ use crate::chat::preflight::Diagnosis;
 use crate::cli::{self, Format};
 use crate::progress::{Look, Progress};
 use crate::report::{self, ancestor};
-use crate::results::{Found, Manifest, Origin, Run, RunWriter};
+use crate::results::{Found, Manifest, Run, RunWriter};
 use crate::runner::crews::Crews;
 use crate::runner::event::Event;
 use crate::runner::{self, Setup};
@@ -103,7 +104,7 @@ pub(super) fn carry_out(resolved: Resolved, baseline: Option<Found>, terms: &Ter
         fail_fast: terms.fail_fast,
         allowance,
     };
-    let crews = Crews::start(usable_cores().min(MOST_CREWS))?;
+    let crews = crews()?;
     let mut session = Session::begin(&plan, terms, writer)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
@@ -114,8 +115,13 @@ pub(super) fn carry_out(resolved: Resolved, baseline: Option<Found>, terms: &Ter
     session.end(ended, &embedded, baseline.as_ref())
 }
 
+/// The threads that send.
+pub(super) fn crews() -> std::io::Result<Crews> {
+    Crews::start(usable_cores().min(MOST_CREWS))
+}
+
 /// What a plan needs of this machine.
-fn demand(plan: &Plan, embedded: bool) -> Demand {
+pub(super) fn demand(plan: &Plan, embedded: bool) -> Demand {
     let server = |target: &Arc<Target>| {
         let (_, route) = runner::way(target).ok()?;
         let users = plan.cases.iter().filter(|case| case.target.name == target.name).map(|case| case.load.users());
@@ -144,44 +150,42 @@ fn writer(plan: &Plan, manifest: Manifest, terms: &Terms) -> anyhow::Result<RunW
     }
 }
 
+/// How progress is shown here.
+pub(super) fn look(quiet: bool) -> Look {
+    match std::io::stderr().is_terminal() {
+        _ if quiet => Look::Quiet,
+        true => Look::Bars,
+        false => Look::Plain,
+    }
+}
+
 /// A run under way.
 struct Session<'a> {
     terms: &'a Terms,
     out: Out,
     progress: Progress,
-    writer: RunWriter,
+    record: Record,
     answers: Option<Answers>,
     /// The load's samples as they landed; the ancestor's block is made of them.
     landed: Vec<Sample>,
     /// The latency of the pre-flight under way.
     preflight: Option<Duration>,
-    /// The case under way: its index in the plan.
-    case: usize,
     /// What went wrong in writing, and was said.
     told: Vec<String>,
-    /// Where the rows of the round under way belong.
-    origin: Option<(jiff::Timestamp, Phase, Origin)>,
 }
 
 impl<'a> Session<'a> {
     fn begin(plan: &Plan, terms: &'a Terms, writer: RunWriter) -> anyhow::Result<Session<'a>> {
         let answers = terms.output.responses.as_deref().map(Answers::create).transpose()?;
-        let look = match std::io::stderr().is_terminal() {
-            _ if terms.output.quiet => Look::Quiet,
-            true => Look::Bars,
-            false => Look::Plain,
-        };
         let mut session = Session {
             terms,
             out: Out::new(),
-            progress: Progress::new(look),
-            writer,
+            progress: Progress::new(look(terms.output.quiet)),
+            record: Record::new(plan, writer),
             answers,
             landed: Vec::new(),
             preflight: None,
-            case: 0,
             told: Vec::new(),
-            origin: None,
         };
         let opening = match &terms.voice {
             Voice::Own => words::opening(plan),
@@ -193,22 +197,16 @@ impl<'a> Session<'a> {
 
     fn tell(&mut self, event: Event<'_>) {
         self.progress.tell(&event);
-        match event {
-            Event::PreflightEnded { target, model, diagnosis } => {
-                self.writer.update(|manifest| facts::learnt(manifest, diagnosis));
-                self.preflight_ended(&target.name, model, diagnosis);
-            }
-            Event::CaseBegun { number, .. } => self.case = number - 1,
+        match &event {
+            Event::PreflightEnded { target, model, diagnosis } => self.preflight_ended(&target.name, model, diagnosis),
             Event::RoundBegun { case, round, of, .. } if self.terms.voice == Voice::Own => {
-                self.say(&words::round_begins(case, round, of));
+                self.say(&words::round_begins(case, *round, *of));
             }
-            Event::Sampled { case, target, model, start, sample } => {
-                self.sampled(case, &target.name, model, start, sample);
-            }
-            Event::RoundEnded { round, facts, .. } => self.writer.client_facts(self.case, round, facts.clone()),
+            Event::Sampled { case, target, model, sample, .. } => self.sampled(*case, &target.name, model, sample),
             _ => {}
         }
-        for trouble in self.writer.trouble() {
+        self.record.tell(event);
+        for trouble in self.record.writer().trouble() {
             self.progress.above(|| warn(&format!("warning: {trouble}")));
             self.told.push(trouble);
         }
@@ -235,35 +233,17 @@ impl<'a> Session<'a> {
         self.landed.clear();
     }
 
-    fn sampled(&mut self, case: Option<&Case>, target: &str, model: &str, start: jiff::Timestamp, sample: Sample) {
+    fn sampled(&mut self, case: Option<&Case>, target: &str, model: &str, sample: &Sample) {
         if case.is_none() {
             self.preflight = sample.latency();
         }
-        self.line(case.map_or(0, |case| case.load.requests()), &sample);
+        self.line(case.map_or(0, |case| case.load.requests()), sample);
         if let Some(answers) = &mut self.answers {
-            answers.keep(target, model, case.map(|case| case.key.to_string()), &sample);
+            answers.keep(target, model, case.map(|case| case.key.to_string()), sample);
         }
         if let Voice::Ancestor(_) = self.terms.voice {
             self.landed.push(sample.clone());
         }
-        let origin = self.origin(case.is_some(), target, model, start, &sample);
-        self.writer.row(&origin, sample);
-    }
-
-    /// Where the row of a sample belongs; looked up once a round.
-    fn origin(&mut self, in_case: bool, target: &str, model: &str, start: jiff::Timestamp, sample: &Sample) -> Origin {
-        if let Some((known, phase, origin)) = &self.origin
-            && (*known, *phase) == (start, sample.phase)
-        {
-            return origin.clone();
-        }
-        let origin = match sample.phase {
-            _ if !in_case => self.writer.preflight(target, model, start),
-            Phase::Load => self.writer.round(self.case, sample.round, start),
-            _ => self.writer.warmup(self.case, start),
-        };
-        self.origin = Some((start, sample.phase, origin.clone()));
-        origin
     }
 
     /// The line of a request, where it has one.
@@ -300,25 +280,22 @@ impl<'a> Session<'a> {
         embedded: &Embedded,
         baseline: Option<&Found>,
     ) -> anyhow::Result<Exit> {
-        let Session { terms, mut out, progress, writer, answers, landed, told, .. } = self;
+        let Session { terms, mut out, progress, record, answers, landed, told, .. } = self;
         drop(progress);
         let interrupted = terms.interruption.exit();
         if interrupted.is_some() {
-            writer.update(|manifest| manifest.ended_early = Some("it was interrupted".to_owned()));
+            record.writer().update(|manifest| manifest.ended_early = Some("it was interrupted".to_owned()));
         }
         if let Err(error) = &ended {
-            writer.update(|manifest| manifest.ended_early = Some(error.to_string()));
+            record.writer().update(|manifest| manifest.ended_early = Some(error.to_string()));
         }
         let answers = answers.map_or(Ok(()), Answers::finish);
         let judge = |run: &Run, trouble: &[String]| {
             let refused = (!trouble.is_empty() || answers.is_err() || ended.is_err()).then_some(Exit::Refused);
             exit::of(run).max(refused.unwrap_or(Exit::Passed)).max(interrupted.unwrap_or(Exit::Passed))
         };
-        let finished = writer.finish(
-            jiff::Timestamp::now(),
-            |run| report::files(run, &exit::advice),
-            |run, trouble| i32::from(judge(run, trouble).code()),
-        );
+        let finished = record
+            .finish(|run| report::files(run, &exit::advice), |run, trouble| i32::from(judge(run, trouble).code()));
         let verdict = judge(&finished.run, &finished.trouble);
         for trouble in finished.trouble.iter().filter(|trouble| !told.contains(trouble)) {
             warn(&format!("error: {trouble}"));

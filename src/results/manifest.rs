@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::results::ab::AbFacts;
 use crate::results::baseline::{self, BaselineFacts};
 use crate::results::parts::{CaseFacts, PreflightFacts, RoundFacts, TargetFacts};
 use crate::results::provenance::{Repository, Tool};
@@ -71,6 +72,8 @@ pub struct Manifest {
     pub vs_baseline: Vec<GateText>,
     /// The run that it was held against, and what came of that.
     pub baseline: Option<BaselineFacts>,
+    /// Of which `ab` it is a side.
+    pub ab: Option<AbFacts>,
     /// Where requests went.
     pub targets: Vec<TargetFacts>,
     /// What pre-flight found.

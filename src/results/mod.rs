@@ -3,6 +3,7 @@
 //! `requests.csv`, `run.json` and `scenario.toml` are the truth; everything else is remade from them, byte for byte.
 //! [`RunWriter`] takes a run in as it happens, [`read()`] makes a [`Run`] of what it left.
 
+pub mod ab;
 pub mod address;
 pub mod baseline;
 pub mod cell;

@@ -2,6 +2,7 @@
 //!
 //! It tells what happens as [`event::Event`]s, to a plain closure, and knows neither files nor screens.
 
+pub mod ab;
 pub mod crews;
 pub mod event;
 pub mod pairs;
@@ -77,7 +78,7 @@ pub async fn run(
     let control = Control::start(crews.handles())?;
     #[cfg(feature = "faults")]
     crate::audit::faults::hold(crews.handles());
-    let mut hall = Hall { plan, setup, crews, control, endpoints, grounds: HashMap::new(), serial: 0 };
+    let mut hall = Hall::new(plan, setup, crews, &control, endpoints);
     let mut ended = Ended::default();
     for (index, case) in plan.cases.iter().enumerate() {
         if setup.stop.sending.is_cancelled() || (!ended.cases.is_empty() && !hall.rest().await) {
@@ -127,11 +128,27 @@ impl Ground {
     }
 }
 
+/// A case under way, its rounds so far.
+struct Work {
+    case: Arc<Case>,
+    ground: Ground,
+    subject: Subject,
+    pooled: Tally,
+    facts: ClientFacts,
+    rounds: Vec<Summary>,
+}
+
+impl Work {
+    fn summary(&self) -> Summary {
+        Summary::of(self.subject.clone(), &self.pooled)
+    }
+}
+
 struct Hall<'a> {
     plan: &'a Plan,
     setup: &'a Setup,
     crews: &'a Crews,
-    control: Control,
+    control: &'a Control,
     /// By target.
     endpoints: HashMap<String, Arc<Endpoint>>,
     /// By target and model; `None` where pre-flight failed.
@@ -140,7 +157,17 @@ struct Hall<'a> {
     serial: u64,
 }
 
-impl Hall<'_> {
+impl<'a> Hall<'a> {
+    fn new(
+        plan: &'a Plan,
+        setup: &'a Setup,
+        crews: &'a Crews,
+        control: &'a Control,
+        endpoints: HashMap<String, Arc<Endpoint>>,
+    ) -> Hall<'a> {
+        Hall { plan, setup, crews, control, endpoints, grounds: HashMap::new(), serial: 0 }
+    }
+
     /// The ground that a case stands on, from the pre-flight of its target and model.
     async fn ground(&mut self, case: &Arc<Case>, tell: &mut impl FnMut(Event<'_>)) -> Option<Ground> {
         let key = (case.target.name.clone(), case.key.model.clone());
@@ -197,31 +224,51 @@ impl Hall<'_> {
         ground: &Ground,
         tell: &mut impl FnMut(Event<'_>),
     ) -> Result<CaseResult, RunError> {
-        let limits = Limits::of(&self.plan.gates);
-        let subject = Subject { lone_s: ground.lone.map(|lone| lone.as_secs_f64()), ..Subject::of(case) };
-        let mut pooled = Tally::new(limits);
-        let mut facts = ClientFacts::default();
-        let mut rounds = Vec::new();
+        let mut work = self.begin(case, ground);
         self.warm_up(case, ground, tell).await?;
         for number in 1..=self.plan.repeat {
             if self.setup.stop.sending.is_cancelled() || (number > 1 && !self.rest().await) {
                 break;
             }
-            let gauge = Arc::new(Gauge::default());
-            tell(Event::RoundBegun { case, round: number, of: self.plan.repeat, gauge: gauge.clone() });
-            let mut tally = Tally::new(limits);
-            let mut seen = self.fire(case, ground, Phase::Load, number, gauge, &mut tally, tell).await?;
-            ground.tell(&mut seen);
-            self.setup.allowance.tell(&mut seen);
-            tell(Event::RoundEnded { case, round: number, facts: &seen });
-            rounds.push(Summary::of(subject.of_round(number), &tally));
-            pooled += &tally;
-            facts.merge(&seen);
+            self.round(&mut work, number, tell).await?;
         }
-        let summary = Summary::of(subject, &pooled);
-        let validity = Validity::of(&summary, &facts);
+        Ok(self.conclude(work))
+    }
+
+    /// A case that no round has been fired of.
+    fn begin(&self, case: &Arc<Case>, ground: &Ground) -> Work {
+        Work {
+            case: case.clone(),
+            ground: ground.clone(),
+            subject: Subject { lone_s: ground.lone.map(|lone| lone.as_secs_f64()), ..Subject::of(case) },
+            pooled: Tally::new(Limits::of(&self.plan.gates)),
+            facts: ClientFacts::default(),
+            rounds: Vec::new(),
+        }
+    }
+
+    /// Fires a round of a case.
+    async fn round(&mut self, work: &mut Work, number: u32, tell: &mut impl FnMut(Event<'_>)) -> Result<(), RunError> {
+        let (case, ground) = (&work.case, &work.ground);
+        let gauge = Arc::new(Gauge::default());
+        tell(Event::RoundBegun { case, round: number, of: self.plan.repeat, gauge: gauge.clone() });
+        let mut tally = Tally::new(Limits::of(&self.plan.gates));
+        let mut seen = self.fire(case, ground, Phase::Load, number, gauge, &mut tally, tell).await?;
+        ground.tell(&mut seen);
+        self.setup.allowance.tell(&mut seen);
+        tell(Event::RoundEnded { case, round: number, facts: &seen });
+        work.rounds.push(Summary::of(work.subject.of_round(number), &tally));
+        work.pooled += &tally;
+        work.facts.merge(&seen);
+        Ok(())
+    }
+
+    /// What the rounds of a case come to.
+    fn conclude(&self, work: Work) -> CaseResult {
+        let summary = work.summary();
+        let validity = Validity::of(&summary, &work.facts);
         let gates = judge(&self.plan.gates, &summary, Some(&validity), self.plan.allow_invalid);
-        Ok(CaseResult { case: case.clone(), summary, rounds, gates, validity })
+        CaseResult { case: work.case, summary, rounds: work.rounds, gates, validity }
     }
 
     /// Sends the requests that enter no statistic.
@@ -249,7 +296,7 @@ impl Hall<'_> {
     ) -> io::Result<ClientFacts> {
         let round = Round {
             crews: self.crews,
-            control: &self.control,
+            control: self.control,
             case,
             endpoint: &ground.endpoint,
             brief: Arc::new(ground.endpoint.brief(case, &ground.learnt)),

@@ -73,7 +73,7 @@ impl Comparability {
         if !free(&["model", "target"]) {
             all.equal("served model", models(summary), models(other));
         }
-        if !free(&["model", "target", "max_tokens", "prompts"]) {
+        if !free(&["model", "target", "max_tokens", "prompts", "output length"]) {
             all.lengths(summary, other);
         }
         all.valid(known, other_known);

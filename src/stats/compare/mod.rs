@@ -157,8 +157,8 @@ impl Comparison {
     }
 }
 
-/// The key without what differs on purpose.
-fn joined(key: &CaseKey, varied: &[String]) -> CaseKey {
+/// The key without what differs on purpose: what cases are joined on.
+pub fn joined(key: &CaseKey, varied: &[String]) -> CaseKey {
     let mut key = key.clone();
     for what in varied {
         match what.as_str() {
