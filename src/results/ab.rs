@@ -78,7 +78,10 @@ pub fn facts<'a>(before: &'a Run, after: &'a Run) -> Option<&'a AbFacts> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::results::parts::CaseFacts;
 
     fn side(id: &str, side: &str, other: &str) -> Run {
         let mut run = Run::default();
@@ -101,5 +104,17 @@ mod tests {
         let (one, other) = (side("a", "before", "b"), side("b", "after", "c"));
         assert_eq!(options(&one, &other, &Options::default()), Options::default());
         assert_eq!(options(&one, &Run::default(), &Options::default()), Options::default());
+    }
+    #[test]
+    fn whatever_differs_between_the_sides_is_what_they_vary() {
+        let facts =
+            CaseFacts { target: "t".into(), model: "m".into(), load: "10".into(), users: 10, ..CaseFacts::default() };
+        let manifest = |facts: CaseFacts| Manifest { cases: vec![facts], ..Manifest::default() };
+        let one = manifest(facts.clone());
+        assert_eq!(varied(&one, &one), Vec::<String>::new());
+        let parameters = Some(BTreeMap::from([("temperature".to_owned(), "1".to_owned())]));
+        let other = CaseFacts { model: "n".into(), max_tokens: Some(4), stream: true, parameters, ..facts };
+        let expected = ["max_tokens", "model", "output length", "stream", "temperature"];
+        assert_eq!(varied(&one, &manifest(other)), expected);
     }
 }

@@ -1,5 +1,6 @@
 //! The program as its users meet it: command lines, files, streams, signals and exit codes. Nothing here looks inside.
 
+mod ab;
 mod baseline;
 mod calibrate;
 mod compare;

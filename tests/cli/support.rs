@@ -50,7 +50,7 @@ impl Folder {
     /// machine with others: whether it could be believed is not their subject, so the gates decide all the same.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lamb-load"));
-        let sends = matches!(arguments.first(), Some(&("run" | "burst")));
+        let sends = matches!(arguments.first(), Some(&("run" | "burst" | "ab")));
         command.args(arguments).args(sends.then_some("--allow-invalid")).current_dir(self.path()).stdin(Stdio::null());
         command.env("XDG_CACHE_HOME", self.path().join("cache"));
         for name in ["LAMB_API_KEY", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {

@@ -83,6 +83,9 @@ fn values(vary: &str, overrides: &Overrides) -> anyhow::Result<[Overrides; 2]> {
         bail!("--vary: {vary} has no value: write KEY=BEFORE,AFTER, such as request.max_tokens=100,400");
     };
     let key = key.trim();
+    if ["repeat", "pause", "seed"].contains(&key) {
+        bail!("--vary: {key} is the same on both sides; --pairs and --gap say how they are measured");
+    }
     let is_name = ["target", "targets", "model", "models"].contains(&key);
     let [before, after] = two(values, is_name).ok_or_else(|| {
         anyhow!("--vary: {key} needs two values that differ, before and after: {key}=BEFORE,AFTER (in TOML, or words)")
@@ -102,15 +105,18 @@ fn values(vary: &str, overrides: &Overrides) -> anyhow::Result<[Overrides; 2]> {
 
 /// Two values that differ: TOML where it is TOML, else words; names are words as they are.
 fn two(text: &str, is_name: bool) -> Option<[String; 2]> {
-    let words = || text.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>();
+    let words = || {
+        let words: Vec<String> = text.split(',').map(|word| word.trim().to_owned()).collect();
+        words.iter().all(|word| !word.is_empty()).then_some(words)
+    };
     let toml = || -> Option<Vec<String>> {
         let table: toml::Table = toml::from_str(&format!("values = [{text}]")).ok()?;
         Some(table.get("values")?.as_array()?.iter().map(toml::Value::to_string).collect())
     };
-    let quoted = || words().into_iter().map(|word| toml::Value::String(word).to_string()).collect();
-    let values = if is_name { words() } else { toml().unwrap_or_else(quoted) };
-    let values: [String; 2] = values.try_into().ok()?;
-    (values[0] != values[1] && values.iter().all(|value| !value.is_empty())).then_some(values)
+    let quoted = || Some(words()?.into_iter().map(|word| toml::Value::String(word).to_string()).collect());
+    let values = if is_name { words() } else { toml().or_else(quoted) };
+    let values: [String; 2] = values?.try_into().ok()?;
+    (values[0] != values[1]).then_some(values)
 }
 
 /// What differs between the sides, as `compare` names it; an error where their cases do not correspond.
@@ -119,7 +125,7 @@ pub(super) fn varied(sides: [&Manifest; 2]) -> anyhow::Result<Vec<String>> {
     let varied = crate::results::ab::varied(before, after);
     if before.cases.len() != after.cases.len() {
         let (one, other) = (before.cases.len(), after.cases.len());
-        bail!("before there are {one} cases, after {other}: each needs a partner; leave the others out with --only");
+        bail!("the sides have {one} and {other} cases: each needs a partner; leave the others out with --only");
     }
     let keys = sides.map(|side| side.cases.iter().map(|case| joined(&case.key(), &varied)).collect::<Vec<_>>());
     for (place, (one, other)) in keys[0].iter().zip(&keys[1]).enumerate() {

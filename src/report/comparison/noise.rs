@@ -29,3 +29,23 @@ fn floor(case: &CaseComparison) -> Option<String> {
     let label = words::label(case);
     Some(format!("noise floor: {label}: differences of {} below {} drown in {rounds}", case.metric, percent(floor)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::comparison::tests::some_comparison;
+    use crate::stats::compare::verdict::Verdict;
+
+    #[test]
+    fn alarms_are_counted_and_every_case_with_an_interval_has_a_floor() {
+        let mut compared = some_comparison();
+        compared.comparison.cases.truncate(2);
+        for (case, verdict) in compared.comparison.cases.iter_mut().zip([Verdict::Better, Verdict::Same]) {
+            case.verdict = verdict;
+            case.comparability.mismatches.clear();
+            case.interval = Some([0.96, 1.04]);
+        }
+        compared.comparison.cases[1].interval = None;
+        insta::assert_snapshot!(lines(&compared).join("\n"));
+    }
+}
