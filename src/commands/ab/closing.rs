@@ -7,6 +7,7 @@ use crate::commands::record::Record;
 use crate::commands::signals::Interruption;
 use crate::commands::{Exit, compare, exit, warn};
 use crate::report::comparison::{Compared, noise, words};
+use crate::report::markdown::escape;
 use crate::report::{self};
 use crate::results::Finished;
 use crate::runner::{Ended, RunError};
@@ -73,11 +74,13 @@ fn print(compared: &Compared, args: &Ab) -> anyhow::Result<()> {
             noise.iter().for_each(|line| last += &format!(" · {line}"));
             out.line(&last);
         }
-        ComparisonFormat::Text | ComparisonFormat::Markdown => {
+        ComparisonFormat::Text => {
             compare::print(std::slice::from_ref(compared), args.format)?;
-            for line in noise {
-                out.line(&format!("\n{line}"));
-            }
+            noise.iter().for_each(|line| out.line(&format!("\n{line}")));
+        }
+        ComparisonFormat::Markdown => {
+            compare::print(std::slice::from_ref(compared), args.format)?;
+            noise.iter().for_each(|line| out.line(&format!("\n{}", escape(line))));
         }
         // The document has its schema: what it has no field for is said beside it.
         ComparisonFormat::Json => {
