@@ -205,8 +205,40 @@ impl UtcPen {
 
 /// An instant as microseconds since the epoch.
 pub fn parse_utc(cell: &[u8]) -> Option<i64> {
+    if let Some(micros) = as_written(cell) {
+        return Some(micros);
+    }
+    // What a spreadsheet or another program makes of it.
     let stamp: Timestamp = std::str::from_utf8(cell).ok()?.parse().ok()?;
     Some(stamp.as_microsecond())
+}
+
+/// The instant of a cell that has exactly the form of [`UtcPen`]: `2026-11-23T23:31:04.123456Z`.
+fn as_written(cell: &[u8]) -> Option<i64> {
+    const FORM: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
+    let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    if cell.len() != FORM.len() || !cell.iter().zip(FORM).all(fits) {
+        return None;
+    }
+    let number =
+        |from: usize, to: usize| cell[from..to].iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
+    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days_of = |month: i64| match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    let is_real = (1..=12).contains(&month) && (1..=days_of(month)).contains(&day) && hour < 24 && minute < 60;
+    if !is_real || second > 59 || year < 1970 {
+        return None;
+    }
+    // Days since 1970-01-01: whole years with their leap days, then whole months.
+    let before = year - 1;
+    let leaps = before / 4 - before / 100 + before / 400 - (1969 / 4 - 1969 / 100 + 1969 / 400);
+    let days = (year - 1970) * 365 + leaps + (1..month).map(days_of).sum::<i64>() + day - 1;
+    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + number(20, 26))
 }
 
 #[cfg(test)]
@@ -275,7 +307,23 @@ mod tests {
         assert_eq!(parse_utc(text.as_bytes()), Some(1_795_476_664_000_042));
     }
 
+    #[test]
+    fn an_instant_that_does_not_exist_is_none_and_other_forms_are_read_too() {
+        for wrong in ["2026-02-29T00:00:00.000000Z", "2026-13-01T00:00:00.000000Z", "2026-01-01T24:00:00.000000Z", ""] {
+            assert_eq!(parse_utc(wrong.as_bytes()), None, "{wrong}");
+        }
+        assert_eq!(parse_utc(b"1969-12-31T23:59:59.000000Z"), Some(-1_000_000));
+        assert_eq!(parse_utc(b"2026-11-23 23:31:04Z"), parse_utc(b"2026-11-23T23:31:04.000000Z"));
+    }
+
     proptest! {
+        #[test]
+        fn every_instant_comes_back(micros in 0..=253_402_000_000_000_000_i64) {
+            let text = written(|out| UtcPen::default().push(out, micros));
+            prop_assert_eq!(as_written(text.as_bytes()), Some(micros));
+            prop_assert_eq!(parse_utc(text.as_bytes()), Some(micros));
+        }
+
         #[test]
         fn every_duration_comes_back(micros in 0..=u64::MAX / 1000) {
             prop_assert_eq!(parse_ms(written(|out| push_ms(out, micros)).as_bytes()), Some(micros));

@@ -10,6 +10,7 @@ use crate::facts::ClientFacts;
 use crate::results::manifest::{GateText, Manifest};
 use crate::results::origin::Home;
 use crate::results::parts::{CaseFacts, RoundFacts};
+use crate::results::rows::Row;
 use crate::results::run::{CaseRun, Picture, Preflight, Run, State};
 use crate::sample::{Phase, Sample};
 use crate::scenario::plan::Gate;
@@ -39,6 +40,14 @@ pub(super) struct Collected {
     sharers: usize,
 }
 
+/// What rows belong to, and where that is once it was looked up.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) home: Home,
+    pub(super) users: Option<u32>,
+    pub(super) case: Option<usize>,
+}
+
 #[derive(Debug)]
 struct CaseRows {
     facts: CaseFacts,
@@ -60,6 +69,19 @@ impl Collected {
         collected
     }
 
+    /// Adds a row as it was read: what enters numbers goes there without a sample in between. `prompt` knows the place of
+    /// a prompt by its name.
+    pub(super) fn add_row(&mut self, place: &mut Place, row: &Row<'_>, prompt: impl Fn(&str) -> usize) {
+        let keeps = self.samples.len() < self.keep;
+        let Some(seen) = row.observation().filter(|_| !keeps) else {
+            self.add(&place.home, place.users, &row.to_sample(prompt(&row.prompt)));
+            return;
+        };
+        self.rows += 1;
+        let at = *place.case.get_or_insert_with(|| self.find(&place.home, place.users));
+        self.cases[at].observe(&seen, self.limits);
+    }
+
     /// Adds the sample of one row. It has been through that row: what the row does not tell is not asked for.
     pub(super) fn add(&mut self, home: &Home, users: Option<u32>, sample: &Sample) {
         self.rows += 1;
@@ -67,22 +89,25 @@ impl Collected {
             self.preflight(home, sample);
             return;
         }
-        let place = match self.places.get(home) {
-            Some(place) => *place,
-            None => self.place(home, || unplanned(home, users)),
-        };
+        let place = self.find(home, users);
         let case = &mut self.cases[place];
         if sample.phase == Phase::Warmup {
             case.warmups += 1;
             return;
         }
-        let limits = self.limits;
         if let Some(seen) = Observation::of(sample) {
-            case.rounds.entry(sample.round).or_insert_with(|| Tally::new(limits)).observe(&seen);
-            case.timeline.add(&seen, case.facts.requests);
+            case.observe(&seen, self.limits);
         }
         if self.samples.len() < self.keep {
             self.samples.push((place, Sample { gaps_us: Vec::new(), ..sample.clone() }));
+        }
+    }
+
+    /// Where a case is, made if no row and no plan told of it yet.
+    fn find(&mut self, home: &Home, users: Option<u32>) -> usize {
+        match self.places.get(home) {
+            Some(place) => *place,
+            None => self.place(home, || unplanned(home, users)),
         }
     }
 
@@ -172,6 +197,11 @@ impl Collected {
 }
 
 impl CaseRows {
+    fn observe(&mut self, seen: &Observation<'_>, limits: Limits) {
+        self.rounds.entry(seen.round).or_insert_with(|| Tally::new(limits)).observe(seen);
+        self.timeline.add(seen, self.facts.requests);
+    }
+
     fn into_run(
         self,
         preflights: &[Preflight],

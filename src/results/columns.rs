@@ -3,7 +3,7 @@
 //! A file may have lost columns, gained some or put them in another order: they are found by name. New columns go to
 //! the end.
 
-use csv::ByteRecord;
+use crate::results::record::Record;
 
 /// The columns of `requests.csv`, in order.
 pub const COLUMNS: [&str; 52] = [
@@ -75,7 +75,7 @@ pub struct Layout {
 
 impl Layout {
     /// Finds the columns in a header; the error names those that are missing and cannot be done without.
-    pub fn of(header: &ByteRecord) -> Result<Layout, String> {
+    pub fn of(header: &Record) -> Result<Layout, String> {
         let mut places = [None; COLUMNS.len()];
         for (place, cell) in header.iter().enumerate() {
             let name = cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell).trim_ascii();
@@ -93,26 +93,16 @@ impl Layout {
         self.width
     }
 
-    /// The record with points in its times, where a spreadsheet has written commas.
-    pub fn with_points(&self, record: &ByteRecord) -> ByteRecord {
-        let is_time = |place| {
-            let column = self.places.iter().position(|known| *known == Some(place));
-            column.is_some_and(|column| COLUMNS[column].ends_with("_ms"))
-        };
-        let mut fixed = ByteRecord::with_capacity(record.as_slice().len(), record.len());
-        for (place, cell) in record.iter().enumerate() {
-            if is_time(place) && cell.contains(&b',') {
-                let cell: Vec<u8> = cell.iter().map(|byte| if *byte == b',' { b'.' } else { *byte }).collect();
-                fixed.push_field(&cell);
-            } else {
-                fixed.push_field(cell);
-            }
+    /// Puts points into times where a spreadsheet has written commas.
+    pub fn put_points(&self, record: &mut Record) {
+        let times = self.places.iter().zip(COLUMNS).filter(|(_, name)| name.ends_with("_ms"));
+        for place in times.filter_map(|(place, _)| *place) {
+            record.get_mut(place).iter_mut().filter(|byte| **byte == b',').for_each(|byte| *byte = b'.');
         }
-        fixed
     }
 
     /// A record's cells by column.
-    pub fn cells<'a>(&'a self, record: &'a ByteRecord) -> Cells<'a> {
+    pub fn cells<'a>(&'a self, record: &'a Record) -> Cells<'a> {
         Cells { layout: self, record, next: 0 }
     }
 
@@ -125,7 +115,7 @@ impl Layout {
 #[derive(Debug)]
 pub struct Cells<'a> {
     layout: &'a Layout,
-    record: &'a ByteRecord,
+    record: &'a Record,
     next: usize,
 }
 
@@ -137,7 +127,7 @@ impl<'a> Cells<'a> {
         debug_assert_eq!(COLUMNS[self.next], name, "columns are taken in order");
         let place = self.layout.places[self.next];
         self.next += 1;
-        place.and_then(|place| self.record.get(place)).unwrap_or_default()
+        place.map_or(&[], |place| self.record.get(place))
     }
 }
 
@@ -147,8 +137,8 @@ mod tests {
 
     #[test]
     fn columns_are_found_by_name_behind_a_mark_and_in_any_order() {
-        let layout = Layout::of(&ByteRecord::from(vec!["\u{feff}end_ms", "mine", "phase", " outcome "])).unwrap();
-        let record = ByteRecord::from(vec!["12", "x", "load", "ok"]);
+        let layout = Layout::of(&Record::from_iter(["\u{feff}end_ms", "mine", "phase", " outcome "])).unwrap();
+        let record = Record::from_iter(["12", "x", "load", "ok"]);
         let mut cells = layout.cells(&record);
         let found: Vec<(&str, &[u8])> =
             COLUMNS.iter().map(|name| (*name, cells.take(name))).filter(|(_, cell)| !cell.is_empty()).collect();
@@ -157,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_file_without_outcomes_is_refused_by_name() {
-        let missing = Layout::of(&ByteRecord::from(vec!["phase", "a;b"])).unwrap_err();
+        let missing = Layout::of(&Record::from_iter(["phase", "a;b"])).unwrap_err();
         assert_eq!(missing, "outcome, end_ms");
     }
 }

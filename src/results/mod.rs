@@ -18,6 +18,7 @@ pub mod parts;
 mod pen;
 pub mod provenance;
 mod read;
+pub mod record;
 pub mod rows;
 mod run;
 mod scenario_copy;

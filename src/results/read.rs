@@ -6,16 +6,15 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use csv::ByteRecord;
-
 use crate::results::baseline::take_judged;
 use crate::results::cell::parse_count;
-use crate::results::collected::Collected;
+use crate::results::collected::{Collected, Place};
 use crate::results::columns::{Cells, Layout};
 use crate::results::folder::{MANIFEST, REQUESTS, SCENARIO};
 use crate::results::manifest::Manifest;
 use crate::results::origin::Home;
-use crate::results::rows::Row;
+use crate::results::record::Record;
+use crate::results::rows::{Memory, Row};
 use crate::results::run::{Run, State};
 use crate::results::table::Table;
 
@@ -126,30 +125,23 @@ fn add_rows<R: Read>(
     collected: &mut Collected,
 ) -> Result<u64, ReadError> {
     let mut table = Table::open(bytes)?;
-    let mut header = ByteRecord::new();
-    if !table.next(&mut header)? {
+    let mut record = Record::default();
+    if !table.next(&mut record)? {
         return Ok(0);
     }
-    let layout = Layout::of(&header).map_err(|missing| ReadError::Header { path: path.to_path_buf(), missing })?;
-    let mut rows = Rows { prompts: prompts(manifest), last: None, unreadable: 0 };
+    let layout = Layout::of(&record).map_err(|missing| ReadError::Header { path: path.to_path_buf(), missing })?;
+    let mut rows = Rows { prompts: prompts(manifest), memory: Memory::default(), last: None, unreadable: 0 };
     // Where cells are not separated by commas, numbers may have them.
     let decimal_commas = table.separator != b',';
-    let (mut record, mut ahead) = (ByteRecord::new(), ByteRecord::new());
-    let mut is_first = true;
-    while table.next(&mut ahead)? {
+    while table.next(&mut record)? {
         if decimal_commas {
-            ahead = layout.with_points(&ahead);
+            layout.put_points(&mut record);
         }
-        if !is_first {
+        if table.is_torn() {
+            rows.unreadable += 1;
+        } else {
             rows.add(&layout, &record, collected);
         }
-        is_first = false;
-        std::mem::swap(&mut record, &mut ahead);
-    }
-    match (is_first, table.is_torn()) {
-        (true, _) => {}
-        (false, true) => rows.unreadable += 1,
-        (false, false) => rows.add(&layout, &record, collected),
     }
     Ok(rows.unreadable)
 }
@@ -157,37 +149,35 @@ fn add_rows<R: Read>(
 /// Rows on their way into the numbers.
 struct Rows {
     prompts: HashMap<String, usize>,
-    /// The cells that say what the row before belonged to, and what that was.
-    last: Option<(Vec<u8>, Home, Option<u32>)>,
+    /// What neighbouring rows share.
+    memory: Memory,
+    /// The cells that say what the row before belonged to, and what that is.
+    last: Option<([Vec<u8>; 4], Place)>,
     unreadable: u64,
 }
 
 impl Rows {
-    fn add(&mut self, layout: &Layout, record: &ByteRecord, collected: &mut Collected) {
+    fn add(&mut self, layout: &Layout, record: &Record, collected: &mut Collected) {
         let mut cells = layout.cells(record);
-        let (home, users) = self.home(&mut cells);
-        let Some(row) = Row::parse(&mut cells) else {
-            self.unreadable += 1;
-            return;
-        };
-        let prompt = self.prompts.get(row.prompt.as_ref()).copied().unwrap_or(0);
-        collected.add(&home, users, &row.to_sample(prompt));
+        self.find(&mut cells);
+        let Some((_, place)) = &mut self.last else { return };
+        match Row::parse(&mut cells, &mut self.memory) {
+            Some(row) => collected.add_row(place, &row, |name| self.prompts.get(name).copied().unwrap_or(0)),
+            None => self.unreadable += 1,
+        }
     }
 
-    fn home(&mut self, cells: &mut Cells<'_>) -> (Home, Option<u32>) {
+    /// Looks up what a row belongs to, unless the row before belonged there too.
+    fn find(&mut self, cells: &mut Cells<'_>) {
         cells.take("run_id");
         cells.take("scenario");
         let [case, target, model, users] = ["case", "target", "model", "users"].map(|name| cells.take(name));
-        let raw = [case, target, model, users].join(&0);
-        if let Some((known, home, users)) = &self.last
-            && *known == raw
-        {
-            return (home.clone(), *users);
+        let raw = [case, target, model, users];
+        if self.last.as_ref().is_none_or(|(known, _)| known.iter().zip(raw).any(|(known, raw)| known != raw)) {
+            let users = parse_count(users);
+            let home = Home::parse([case, target, model], users);
+            self.last = Some((raw.map(<[u8]>::to_vec), Place { home, users, case: None }));
         }
-        let users = parse_count(users);
-        let home = Home::parse([case, target, model], users);
-        self.last = Some((raw, home.clone(), users));
-        (home, users)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::results::cell::{self, UtcPen, push_opt_number, push_opt_text};
 use crate::results::columns::Cells;
 use crate::results::times::Times;
 use crate::sample::{Arrival, Outcome, Phase, Sample, TokenSource, Tokens};
+use crate::stats::Observation;
 
 /// What a row says of one request, beyond what it says of its run and case.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,6 +128,41 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// What statistics see of the row, the same as of its sample; `None` unless it belongs to the load.
+    pub fn observation(&self) -> Option<Observation<'_>> {
+        let times = &self.times;
+        let is_ok = self.outcome.is_ok();
+        (self.phase == Phase::Load).then(|| Observation {
+            round: self.round.unwrap_or(0),
+            request: self.request,
+            user: self.user,
+            outcome: Some(self.outcome),
+            status: self.status,
+            error: self.error.as_deref(),
+            due_us: times.due,
+            sent_us: times.sent,
+            end_us: times.end,
+            send_lag_us: times.sent.and(times.send_lag),
+            connect_us: times.connect,
+            syn_retransmits: times.syn_retransmits.and_then(|count| u32::try_from(count).ok()),
+            latency_us: times.latency.filter(|_| is_ok),
+            latency_from_due_us: times.latency_from_due.filter(|_| is_ok),
+            ttft_us: times.ttft,
+            ttfo_us: times.ttfo,
+            tpot_us: times.tpot,
+            max_gap_us: times.max_gap,
+            gaps_us: &[],
+            events: self.events,
+            reads: self.reads,
+            tokens: self.tokens,
+            finish_reason: self.finish_reason.as_deref(),
+            served_model: self.served_model.as_deref(),
+            fingerprint: self.fingerprint.as_deref(),
+            answer_chars: self.answer_chars,
+            answer_hash: self.answer_hash,
+        })
+    }
+
     /// Appends the cells from `prompt` on, each behind its comma, and the end of the line.
     pub fn write(&self, out: &mut Vec<u8>, pens: &mut Pens) {
         push_opt_text(out, Some(&self.prompt));
@@ -161,7 +197,7 @@ impl<'a> Row<'a> {
     }
 
     /// Reads the cells from `prompt` on; `None` where phase, outcome or end cannot be read.
-    pub fn parse(cells: &mut Cells<'a>) -> Option<Row<'a>> {
+    pub fn parse(cells: &mut Cells<'a>, memory: &mut Memory) -> Option<Row<'a>> {
         let mut row = Row {
             prompt: cell::parse_text(cells.take("prompt")),
             round: cell::parse_count(cells.take("round")),
@@ -183,7 +219,7 @@ impl<'a> Row<'a> {
             bytes_in: cell::parse_number(cells.take("bytes_in")).unwrap_or(0),
             answer_chars: cell::parse_number(cells.take("answer_chars")),
             answer_hash: cell::parse_hash(cells.take("answer_hash")),
-            remote: std::str::from_utf8(cells.take("remote_addr")).ok()?.parse().ok(),
+            remote: memory.address(cells.take("remote_addr")),
         };
         cells.take("shard");
         row.times.end = cell::parse_ms(cells.take("end_ms"))?;
@@ -198,6 +234,22 @@ fn parse_tokens(cells: &mut Cells<'_>) -> Tokens {
         output: cell::parse_number(cells.take("tokens_out")),
         reasoning: cell::parse_number(cells.take("tokens_reasoning")),
         source: std::str::from_utf8(cells.take("token_source")).ok().and_then(TokenSource::parse).unwrap_or_default(),
+    }
+}
+
+/// What is remembered from row to row while reading.
+#[derive(Debug, Default)]
+pub struct Memory {
+    remote: (Vec<u8>, Option<SocketAddr>),
+}
+
+impl Memory {
+    fn address(&mut self, cell: &[u8]) -> Option<SocketAddr> {
+        if self.remote.0 != cell {
+            let parsed = std::str::from_utf8(cell).ok().and_then(|text| text.parse().ok());
+            self.remote = (cell.to_vec(), parsed);
+        }
+        self.remote.1
     }
 }
 
@@ -218,8 +270,8 @@ fn text(text: Option<&str>) -> Option<Cow<'_, str>> {
 mod tests {
     use super::*;
     use crate::results::columns::{COLUMNS, Layout};
+    use crate::results::record::Record;
     use crate::sample::{ConnectTimes, Instants};
-    use csv::ByteRecord;
     use proptest::prelude::*;
 
     const STARTED: i64 = 1_795_476_664_000_042;
@@ -230,18 +282,19 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    fn record(line: &str) -> ByteRecord {
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
-        reader.byte_records().next().unwrap().unwrap()
+    fn record(line: &str) -> Record {
+        let mut record = Record::default();
+        record.fill(line.trim_end_matches('\n').as_bytes(), b',').unwrap();
+        record
     }
 
-    fn reread(record: &ByteRecord) -> Row<'static> {
-        let layout = Layout::of(&ByteRecord::from(COLUMNS.to_vec())).unwrap();
+    fn reread(record: &Record) -> Row<'static> {
+        let layout = Layout::of(&Record::from_iter(COLUMNS)).unwrap();
         let mut cells = layout.cells(record);
         for column in &COLUMNS[..6] {
             cells.take(column);
         }
-        let row = Row::parse(&mut cells).unwrap();
+        let row = Row::parse(&mut cells, &mut Memory::default()).unwrap();
         let owned = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
         Row {
             prompt: Cow::Owned(row.prompt.into_owned()),
@@ -384,6 +437,7 @@ mod tests {
             prop_assert_eq!(read.times.started(), Some(STARTED));
             let again = read.to_sample(0);
             prop_assert_eq!(&Row::of(&again, "p1", Some(STARTED)), &row);
+            prop_assert_eq!(Observation::of(&again), read.observation());
             prop_assert_eq!(row.to_sample(0), again);
         }
     }

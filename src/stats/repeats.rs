@@ -50,8 +50,13 @@ pub(super) struct Repeats {
 
 impl Repeats {
     pub(super) fn add(&mut self, hash: u64) {
-        *self.counts.entry(hash).or_default() += 1;
-        self.trim();
+        // Most hashes of a large run are beyond what is kept.
+        let is_beyond =
+            self.counts.len() == HASHES && self.counts.last_key_value().is_some_and(|(last, _)| hash > *last);
+        if !is_beyond {
+            *self.counts.entry(hash).or_default() += 1;
+            self.trim();
+        }
     }
 
     /// Answers that an earlier one equals.
