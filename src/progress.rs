@@ -53,9 +53,16 @@ struct Now {
     over: bool,
 }
 
+/// What ends a round.
+#[derive(Debug, Clone, Copy)]
+enum Aim {
+    Requests(u64),
+    Time(Duration),
+}
+
 #[derive(Debug)]
 struct Round {
-    users: u64,
+    aim: Aim,
     begun: Instant,
     gauge: Arc<crate::runner::event::Gauge>,
 }
@@ -87,9 +94,10 @@ impl Progress {
             Event::RoundBegun { case, round, of, gauge } => {
                 self.board.ok.store(0, Ordering::Relaxed);
                 self.board.failed.store(0, Ordering::Relaxed);
-                let users = case.load.requests();
+                let all = Aim::Requests(case.load.requests().unwrap_or(0));
+                let aim = case.load.duration().map_or(all, Aim::Time);
                 let mut now = self.board.now();
-                now.round = Some(Round { users, begun: Instant::now(), gauge: gauge.clone() });
+                now.round = Some(Round { aim, begun: Instant::now(), gauge: gauge.clone() });
                 if *of > 1 {
                     let title = now.title.split(", round").next().unwrap_or_default().to_owned();
                     now.title = format!("{title}, round {round}/{of}");
@@ -162,8 +170,9 @@ fn draw(board: &Board, bars: &MultiProgress) {
         title.tick();
         let Some(round) = &now.round else { continue };
         let (ok, failed) = board.counts();
-        users.set_length(round.users);
-        users.set_position(ok + failed);
+        let (done, all) = round.progress(ok + failed);
+        users.set_length(all);
+        users.set_position(done);
         users.set_message(counted(ok, failed, round));
     }
     users.finish_and_clear();
@@ -175,7 +184,19 @@ fn beat(board: &Board) {
     while let Some(now) = board.wait(BEAT_EVERY) {
         let Some(round) = &now.round else { continue };
         let (ok, failed) = board.counts();
-        say(&format!("{}: {} of {}, {}", now.title, ok + failed, round.users, counted(ok, failed, round)));
+        let (done, all) = round.progress(ok + failed);
+        let unit = if let Aim::Time(_) = round.aim { "s" } else { "" };
+        say(&format!("{}: {done}{unit} of {all}{unit}, {}", now.title, counted(ok, failed, round)));
+    }
+}
+
+impl Round {
+    /// How far it is of how much: landed requests, or seconds.
+    fn progress(&self, landed: u64) -> (u64, u64) {
+        match self.aim {
+            Aim::Requests(all) => (landed, all),
+            Aim::Time(all) => (self.begun.elapsed().min(all).as_secs(), all.as_secs_f64().ceil() as u64),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Arrival {
     pub request: u64,
     /// 1-based user who makes it; 0 for pre-flight.
     pub user: u32,
-    /// 1-based turn of the user's conversation.
+    /// 1-based: how often its user has asked so far in this round.
     pub turn: u32,
     /// When it is due, since the start of the round.
     pub due: Duration,

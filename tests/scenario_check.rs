@@ -91,7 +91,7 @@ fn requests_and_the_longest_time_are_sums_that_can_be_checked_by_hand() {
     let folder = tempfile::tempdir().unwrap();
     let plan = lecture(folder.path()).plan;
     // 2 targets × 2 models × (30 + 120) × 3 rounds; 8 cases × 2; 4 pairs.
-    assert_eq!((requests(&plan).load, requests(&plan).warmup, requests(&plan).preflight), (1800, 16, 4));
+    assert_eq!((requests(&plan).load, requests(&plan).warmup, requests(&plan).preflight), (Some(1800), 16, 4));
     // 24 rounds of 10 + 10 + 60 s, 23 pauses of 5 s, 16 warm-ups and 8 looks at a target of 70 s.
     assert_eq!(longest(&plan).as_secs(), 24 * 80 + 23 * 5 + 16 * 70 + 8 * 70);
 }
@@ -219,4 +219,47 @@ fn a_gate_on_enough_pooled_requests_needs_no_advice() {
     };
     assert_eq!(resolved(folder.path(), &text(10)).advice, []);
     assert_eq!(resolved(folder.path(), &text(9)).advice.len(), 1);
+}
+
+const SEMINAR: &str = r#"seed = 1
+models = ["m"]
+users = [5, 10]
+timeout = "20s"
+repeat = 2
+[targets.t]
+mock = {}
+[closed]
+think_time = "2s..5s"
+"#;
+
+#[test]
+fn a_loop_by_count_tells_how_many_requests_and_one_by_time_for_how_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let by_count = resolved(folder.path(), &format!("{SEMINAR}requests = 101\n"));
+    let lines = |resolved: &Resolved| {
+        describe(resolved).lines().skip(1).filter(|line| !line.contains("reads")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    insta::assert_snapshot!(lines(&by_count).join("\n"), @r"
+    cases      2, 2 rounds each
+    requests   405 (404 load, 1 pre-flight)
+    at once    10 connections at most
+    longest    38m 20s if every request runs into its timeout
+    seed       1
+    gates      success_rate >= 90%
+    sends to   t (the embedded endpoint)
+
+    t/m/all/closed-5
+    t/m/all/closed-10
+    ");
+    let by_time = resolved(folder.path(), &format!("{SEMINAR}duration = \"5m\"\n"));
+    insta::assert_snapshot!(lines(&by_time)[1..4].join("\n"), @r"
+    requests   load for 300s a round, 1 pre-flight
+    at once    10 connections at most
+    longest    23m 0s if every request runs into its timeout
+    ");
+    // Of 101 requests a user makes at most 21 where there are five, 11 where there are ten.
+    let one = 10 + 20;
+    assert_eq!(longest(&by_count.plan).as_secs(), 2 * (21 + 11) * (one + 5) + 2 * one);
+    assert_eq!(longest(&by_time.plan).as_secs(), 2 * 2 * (300 + one) + 2 * one);
+    assert_eq!((requests(&by_time.plan).load, requests(&by_time.plan).all()), (None, None));
 }

@@ -17,7 +17,7 @@ pub(crate) fn round(case: usize, number: u32, latencies_us: &[u64]) -> Summary {
     summary.subject.key.model = format!("case {case}");
     summary.subject.round = Some(number);
     summary.requests = latencies_us.len() as u64;
-    summary.subject.requests_per_round = summary.requests;
+    summary.subject.requests_per_round = Some(summary.requests);
     summary.ok = summary.requests;
     summary.latency = Distribution::of(&values, 0, 0);
     summary
@@ -41,7 +41,8 @@ fn subject() -> Subject {
         key,
         users: 30,
         round: None,
-        requests_per_round: 30,
+        requests_per_round: Some(30),
+        closed: false,
         cold: false,
         stream: false,
         spread_ms: 0.0,

@@ -131,7 +131,7 @@ pub(super) fn demand(plan: &Plan, embedded: bool) -> Demand {
     Demand {
         connections: u64::from(plan.max_connections()),
         ends: if embedded { 2 } else { 1 },
-        requests: plan.cases.iter().map(|case| case.load.requests()).max().unwrap_or(0),
+        requests: plan.cases.iter().filter_map(|case| case.load.requests()).max().unwrap_or(0),
         servers: plan.targets.iter().filter_map(server).collect(),
     }
 }
@@ -237,7 +237,7 @@ impl<'a> Session<'a> {
         if case.is_none() {
             self.preflight = sample.latency();
         }
-        self.line(case.map_or(0, |case| case.load.requests()), sample);
+        self.line(case.is_none_or(|case| case.load.requests().is_some_and(|requests| requests <= LINES)), sample);
         if let Some(answers) = &mut self.answers {
             answers.keep(target, model, case.map(|case| case.key.to_string()), sample);
         }
@@ -247,12 +247,10 @@ impl<'a> Session<'a> {
     }
 
     /// The line of a request, where it has one.
-    fn line(&mut self, users: u64, sample: &Sample) {
+    fn line(&mut self, is_small: bool, sample: &Sample) {
         let line = match self.terms.voice {
             Voice::Ancestor(_) => format!("{}\n", ancestor::line(sample)),
-            Voice::Own if self.terms.output.verbose || users <= LINES || !sample.outcome.is_ok() => {
-                words::request(sample)
-            }
+            Voice::Own if self.terms.output.verbose || is_small || !sample.outcome.is_ok() => words::request(sample),
             Voice::Own => return,
         };
         // Pre-flight has a line of its own.

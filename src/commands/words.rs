@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::chat::preflight::Diagnosis;
 use crate::sample::{Phase, Sample};
+use crate::scenario::describe;
 use crate::scenario::plan::{Case, Plan};
 
 /// Before anything is sent.
@@ -13,9 +14,11 @@ pub(super) fn opening(plan: &Plan) -> String {
         text += &format!(": {}", description.split_whitespace().collect::<Vec<_>>().join(" "));
     }
     let cases = counted(plan.cases.len() as u64, "case");
-    let load: u64 = plan.cases.iter().map(|case| case.load.requests()).sum();
     let rounds = if plan.repeat > 1 { format!(", {} rounds each", plan.repeat) } else { String::new() };
-    let requests = counted(load * u64::from(plan.repeat), "request");
+    let requests = match (describe::requests(plan).load, describe::lasts(plan)) {
+        (None, Some(lasts)) => format!("requests {lasts}"),
+        (load, _) => counted(load.unwrap_or(0), "request"),
+    };
     text + &format!("\n{cases}{rounds}, {requests}, seed {}\n", plan.seed)
 }
 
@@ -40,7 +43,9 @@ pub(super) fn preflight(target: &str, model: &str, diagnosis: &Diagnosis, answer
 /// Before the connections of a case's round.
 pub(super) fn round_begins(case: &Case, round: u32, of: u32) -> String {
     let which = if of > 1 { format!(", round {round} of {of}") } else { String::new() };
-    format!("\n{}{which}: {} at once\n", case.key, counted(u64::from(case.load.users()), "user"))
+    let users = counted(u64::from(case.load.users()), "user");
+    let how = if case.load.is_loop() { "asking again and again" } else { "at once" };
+    format!("\n{}{which}: {users} {how}\n", case.key)
 }
 
 /// What became of a request.

@@ -1,13 +1,16 @@
-//! When requests are due, and which prompt each takes: pure data, the same for the same seed and plan.
+//! When requests are due, and which prompt each takes: the same for the same seed, plan and answers.
+//!
+//! A burst's due times are fixed beforehand. A loop's hang on when answers come; what users share of it is one counter.
 
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 
 use crate::sample::Arrival;
-use crate::scenario::plan::{Case, Load, Order};
+use crate::scenario::plan::{Case, Load, Order, Think, Until};
 
 /// The arrivals of one round.
 #[derive(Debug)]
@@ -17,6 +20,12 @@ pub struct Arrivals {
     prompts: Vec<usize>,
     /// What `cache_bust` counts before this round's first request.
     serial_before: u64,
+    seed: u64,
+    round: u32,
+    /// How often each user has asked; of a burst nobody asks.
+    turns: Box<[AtomicU32]>,
+    /// Requests that users have taken. More may have been asked for when there were none left.
+    taken: AtomicU64,
 }
 
 impl Arrivals {
@@ -26,11 +35,13 @@ impl Arrivals {
     pub fn of(case: &Case, seed: u64, round: u32, serial_before: u64) -> Arrivals {
         let mut prompts: Vec<usize> = (0..case.prompts.len()).collect();
         if case.order == Order::Shuffled {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(u64::from(round));
-            prompts.shuffle(&mut rng);
+            let mut chance = ChaCha8Rng::seed_from_u64(seed);
+            chance.set_stream(u64::from(round));
+            prompts.shuffle(&mut chance);
         }
-        Arrivals { load: case.load, prompts, serial_before }
+        let askers = if case.load.is_loop() { case.load.users() } else { 0 };
+        let turns = (0..askers).map(|_| AtomicU32::new(0)).collect();
+        Arrivals { load: case.load, prompts, serial_before, seed, round, turns, taken: AtomicU64::new(0) }
     }
 
     /// What `user` (1-based) asks next, its last request having ended `last_end` after the start; `None` when it is done.
@@ -41,13 +52,44 @@ impl Arrivals {
                     return None;
                 }
                 let due = spread.mul_f64(f64::from(user - 1) / f64::from(users));
-                Some(self.arrival(u64::from(user), user, due))
+                Some(self.arrival(u64::from(user), user, 1, due))
+            }
+            Load::Closed { until, think, .. } => {
+                let turn = self.turns.get(user as usize - 1)?.fetch_add(1, Ordering::Relaxed) + 1;
+                let due = last_end.map_or(Duration::ZERO, |end| end.saturating_add(self.thought(think, user, turn)));
+                Some(self.arrival(self.take(until, due)?, user, turn, due))
             }
         }
     }
 
-    fn arrival(&self, request: u64, user: u32, due: Duration) -> Arrival {
-        let turn = (request - 1) as usize % self.prompts.len();
-        Arrival { request, user, turn: 1, due, prompt: self.prompts[turn], serial: self.serial_before + request }
+    /// How many requests the plan wanted so far: of a loop that ends by time, those that came due.
+    pub fn planned(&self) -> u64 {
+        self.load.requests().unwrap_or_else(|| self.taken.load(Ordering::Relaxed))
+    }
+
+    /// The number of a further request, if there is one.
+    fn take(&self, until: Until, due: Duration) -> Option<u64> {
+        let take = || self.taken.fetch_add(1, Ordering::Relaxed) + 1;
+        match until {
+            Until::Time(end) => (due < end).then(take),
+            Until::Requests(all) => Some(take()).filter(|request| *request <= all),
+        }
+    }
+
+    /// How long a user thinks before its turn: the same, whatever others do.
+    fn thought(&self, think: Think, user: u32, turn: u32) -> Duration {
+        if think.least == think.most {
+            return think.least;
+        }
+        let mut chance = ChaCha8Rng::seed_from_u64(self.seed);
+        // No stream of a shuffle: users count from 1.
+        chance.set_stream(u64::from(user) << 32 | u64::from(self.round));
+        chance.set_word_pos(u128::from(turn) * 64);
+        chance.random_range(think.least..=think.most)
+    }
+
+    fn arrival(&self, request: u64, user: u32, turn: u32, due: Duration) -> Arrival {
+        let place = (u64::from(user - 1) + u64::from(turn - 1)) as usize % self.prompts.len();
+        Arrival { request, user, turn, due, prompt: self.prompts[place], serial: self.serial_before + request }
     }
 }

@@ -125,7 +125,7 @@ impl<F> User<F> {
         drop(gate);
         self.begun = true;
         let mut last_end = None;
-        while let Some(arrival) = self.shared.arrivals.next(self.number, last_end) {
+        while let Some(arrival) = self.next(last_end) {
             self.shared.round.gauge.issue();
             let flight = Flight { shared: &*self.shared, arrival, start, landed: false };
             if !self.due(start + arrival.due).await {
@@ -138,6 +138,14 @@ impl<F> User<F> {
             last_end = Some(sample.at.end);
             flight.land(sample);
         }
+    }
+
+    /// What to ask next. Once the sending is stopped, who has had an answer asks nothing more.
+    fn next(&self, last_end: Option<Duration>) -> Option<Arrival> {
+        if last_end.is_some() && self.shared.round.stop.sending.is_cancelled() {
+            return None;
+        }
+        self.shared.arrivals.next(self.number, last_end)
     }
 
     /// Waits until `due`; `false` when the sending was stopped before.

@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{Arrivals, Gauge, Round, Stop, drive};
+
+mod closed;
 use crate::sample::{Arrival, Outcome, Phase, Sample};
 use crate::scenario::plan::{Case, Load, Order};
 

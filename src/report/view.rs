@@ -85,6 +85,14 @@ pub fn case(run: &Run, case: &CaseRun, advice: Advice<'_>) -> CaseView {
 
 fn asked(case: &CaseRun) -> String {
     let mut parts = vec![count(u64::from(case.facts.users), "user")];
+    if case.facts.closed {
+        let much = match (case.facts.duration_ms, case.facts.requests) {
+            (Some(ms), _) => format!(" for {}", time(ms)),
+            (None, Some(requests)) => format!(", {} in all", count(requests, "request")),
+            (None, None) => String::new(),
+        };
+        parts.push(format!("a closed loop{much}"));
+    }
     if case.summary.rounds > 1 {
         parts.push(format!("{} rounds", case.summary.rounds));
     }

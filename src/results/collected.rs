@@ -199,7 +199,7 @@ impl Collected {
 impl CaseRows {
     fn observe(&mut self, seen: &Observation<'_>, limits: Limits) {
         self.rounds.entry(seen.round).or_insert_with(|| Tally::new(limits)).observe(seen);
-        self.timeline.add(seen, self.facts.requests);
+        self.timeline.add(seen, self.facts.requests.unwrap_or(0));
     }
 
     fn into_run(
@@ -240,6 +240,7 @@ fn unplanned(home: &Home, users: Option<u32>) -> CaseFacts {
         target: home.target.clone(),
         model: home.model.clone(),
         prompts,
+        closed: load.starts_with("closed-"),
         load,
         users: users.unwrap_or(0),
         ..CaseFacts::default()
@@ -253,6 +254,7 @@ fn subject(facts: &CaseFacts, preflights: &[Preflight]) -> Subject {
         users: facts.users,
         round: None,
         requests_per_round: facts.requests,
+        closed: facts.closed,
         cold: facts.cold,
         stream: facts.stream,
         spread_ms: facts.spread_ms,

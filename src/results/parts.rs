@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::facts::ClientFacts;
-use crate::scenario::plan::{Case, CaseKey, Connections, Load, Place, RequestSpec, Target};
+use crate::scenario::plan::{Case, CaseKey, Connections, Place, RequestSpec, Target};
 
 /// One target: what was configured, and what it said of itself.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -101,8 +101,12 @@ pub struct CaseFacts {
     pub load: String,
     /// How many users.
     pub users: u32,
-    /// Requests of a round.
-    pub requests: u64,
+    /// Requests of a round; `None` where only time ends it.
+    pub requests: Option<u64>,
+    /// Whether users ask again.
+    pub closed: bool,
+    /// How long users ask, in milliseconds, where that ends a round.
+    pub duration_ms: Option<f64>,
     /// Whether connecting is part of what is measured.
     pub cold: bool,
     /// Over how long users start, in milliseconds.
@@ -126,7 +130,6 @@ pub struct CaseFacts {
 
 impl CaseFacts {
     pub(super) fn of(case: &Case) -> CaseFacts {
-        let Load::Burst { spread, .. } = case.load;
         let asked = |key: &str| case.request.extra.contains_key(key);
         CaseFacts {
             case: case.key.to_string(),
@@ -136,8 +139,10 @@ impl CaseFacts {
             load: case.key.load.clone(),
             users: case.load.users(),
             requests: case.load.requests(),
+            closed: case.load.is_loop(),
+            duration_ms: case.load.duration().map(|duration| duration.as_secs_f64() * 1000.0),
             cold: case.target.connections == Connections::Cold,
-            spread_ms: spread.as_secs_f64() * 1000.0,
+            spread_ms: case.load.spread().as_secs_f64() * 1000.0,
             stream: case.request.stream,
             length_asked: asked("max_tokens") || asked("max_completion_tokens"),
             max_tokens: case.request.extra.get("max_tokens").and_then(Value::as_u64),

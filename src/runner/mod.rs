@@ -307,14 +307,15 @@ impl<'a> Hall<'a> {
             gauge,
             stop: &self.setup.stop,
         };
-        self.serial += case.load.requests();
         let (target, model) = (case.target.as_ref(), case.key.model.as_str());
-        round
+        let facts = round
             .fire(|start, sample| {
                 tally.add(&sample);
                 tell(Event::Sampled { case: Some(case), target, model, start, sample });
             })
-            .await
+            .await?;
+        self.serial += facts.issued;
+        Ok(facts)
     }
 
     /// Rests between rounds and cases; `false` when the run was stopped meanwhile.

@@ -103,7 +103,8 @@ impl Round<'_> {
         }
         let age = ready.oldest.map(|oldest| start.saturating_duration_since(oldest));
         Ok(ClientFacts {
-            planned: self.case.load.requests(),
+            // Of a loop that was stopped, what it would still have asked was never planned for a user.
+            planned: if self.stop.sending.is_cancelled() { self.gauge.issued() } else { arrivals.planned() },
             issued: self.gauge.issued(),
             rows,
             cache_headers,

@@ -62,8 +62,11 @@ pub fn needed(quantile_percent: u32) -> u64 {
 
 fn percentiles(desk: &mut Desk<'_>, typed: &Typed, sections: &Sections, points: &[Point]) {
     let repeat = count(typed.file.repeat, 1);
-    let Some(fewest) = points.iter().map(|point| point.users).min() else { return };
-    let pooled = u64::from(fewest) * u64::from(repeat);
+    // How many requests a loop by time makes, nobody knows beforehand.
+    let of = |point: &Point| sections.shape.of(point.users).requests();
+    let Some(fewest) = points.iter().filter_map(of).min() else { return };
+    let what = if points.iter().any(|point| point.closed) { "requests" } else { "users" };
+    let pooled = fewest.saturating_mul(u64::from(repeat));
     // Gaps are pooled over tokens, of which nobody knows the number beforehand.
     for gate in sections.gates.iter().filter(|gate| !gate.metric.starts_with("gap_")) {
         let plain = gate.metric.strip_suffix("_answered").unwrap_or(&gate.metric);
@@ -73,9 +76,8 @@ fn percentiles(desk: &mut Desk<'_>, typed: &Typed, sections: &Sections, points: 
         let Some(node) = typed.root().find(&["expect", &gate.metric]) else { continue };
         let rounds = if repeat > 1 { format!(" × {repeat} rounds") } else { String::new() };
         let (_, name) = plain.rsplit_once('_').unwrap_or(("", plain));
-        let message = format!("{name} of {fewest} users{rounds}: needs {needed}");
-        let hint =
-            format!("repeat = {} would do; as it is, the gate cannot be decided", needed.div_ceil(u64::from(fewest)));
+        let message = format!("{name} of {fewest} {what}{rounds}: needs {needed}");
+        let hint = format!("repeat = {} would do; as it is, the gate cannot be decided", needed.div_ceil(fewest));
         desk.advise(&node.spot, message, hint);
     }
 }

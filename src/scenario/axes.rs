@@ -132,7 +132,7 @@ pub(super) fn axes(desk: &mut Desk<'_>, typed: &Typed, overrides: &Overrides, pr
         Some(PromptOrder::Each) => prompts.iter().map(|prompt| prompt.name.clone()).collect(),
         _ => vec![ALL_PROMPTS.to_owned()],
     };
-    let axes = Axes { targets, models: models?, prompts: sets, users: users? };
+    let axes = Axes { targets, models: models?, prompts: sets, users: users?, closed: typed.file.closed.is_some() };
     if axes.size() > MOST_CASES {
         let spot = typed.root().key("models").unwrap_or(typed.root()).spot.clone();
         let message = format!("a matrix of {} cases: at most {MOST_CASES}", axes.size());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::Resolved;
-use super::plan::{Load, Place, Plan};
+use super::plan::{Case, Load, Place, Plan, Until};
 use super::proxy;
 use super::units::format_time;
 
@@ -22,24 +22,24 @@ pub struct Requests {
     pub preflight: u64,
     /// Before each case, in no statistic.
     pub warmup: u64,
-    /// The load.
-    pub load: u64,
+    /// The load; `None` where only time ends it.
+    pub load: Option<u64>,
 }
 
 impl Requests {
-    /// All of them.
-    pub fn all(self) -> u64 {
-        self.preflight + self.warmup + self.load
+    /// All of them, where that is known.
+    pub fn all(self) -> Option<u64> {
+        Some(self.preflight + self.warmup + self.load?)
     }
 }
 
 /// How many requests a plan sends.
 pub fn requests(plan: &Plan) -> Requests {
-    let load: u64 = plan.cases.iter().map(|case| case.load.requests()).sum();
+    let load: Option<u64> = plan.cases.iter().map(|case| case.load.requests()).sum();
     Requests {
         preflight: pairs(plan) * u64::from(plan.preflight.requests),
         warmup: plan.cases.len() as u64 * u64::from(plan.warmup),
-        load: load.saturating_mul(u64::from(plan.repeat)),
+        load: load.map(|load| load.saturating_mul(u64::from(plan.repeat))),
     }
 }
 
@@ -56,8 +56,7 @@ pub fn longest(plan: &Plan) -> Duration {
     let mut total = Duration::ZERO;
     for case in &plan.cases {
         let one = case.timeouts.connect + case.timeouts.total;
-        let Load::Burst { spread, .. } = case.load;
-        let round = spread.saturating_add(one);
+        let round = longest_round(case, one);
         total = total.saturating_add(round.saturating_mul(plan.repeat)).saturating_add(one.saturating_mul(plan.warmup));
     }
     let rests = (plan.cases.len() as u32).saturating_mul(plan.repeat).saturating_sub(1);
@@ -65,6 +64,24 @@ pub fn longest(plan: &Plan) -> Duration {
     let one = plan.cases.first().map_or(Duration::ZERO, |case| case.timeouts.connect + case.timeouts.total);
     let each = plan.preflight.requests + u32::from(plan.preflight.models && plan.preflight.requests > 0);
     total.saturating_add(one.saturating_mul(each).saturating_mul(pairs(plan) as u32))
+}
+
+/// The longest that a round takes if each request takes `one`.
+fn longest_round(case: &Case, one: Duration) -> Duration {
+    match case.load {
+        Load::Burst { spread, .. } => spread.saturating_add(one),
+        Load::Closed { until: Until::Time(duration), .. } => duration.saturating_add(one),
+        Load::Closed { users, until: Until::Requests(requests), think } => {
+            let turns = requests.div_ceil(u64::from(users.max(1)));
+            one.saturating_add(think.most).saturating_mul(u32::try_from(turns).unwrap_or(u32::MAX))
+        }
+    }
+}
+
+/// How long the load of each round goes on, where only time ends it: `for 5m a round`.
+pub fn lasts(plan: &Plan) -> Option<String> {
+    let duration = plan.cases.iter().find_map(|case| case.load.duration())?;
+    Some(format!("for {} a round", format_time(duration)))
 }
 
 /// The plan, its reads and where it sends, and the advice.
@@ -78,13 +95,21 @@ pub fn describe(resolved: &Resolved) -> String {
     let requests = requests(plan);
     let rounds = if plan.repeat > 1 { format!(", {} rounds each", plan.repeat) } else { String::new() };
     line(&mut out, "cases", &format!("{}{rounds}", plan.cases.len()));
-    let mut parts = vec![format!("{} load", requests.load)];
+    let mut parts = vec![
+        requests
+            .load
+            .map_or_else(|| format!("load {}", lasts(plan).unwrap_or_default()), |load| format!("{load} load")),
+    ];
     for (count, name) in [(requests.warmup, "warm-up"), (requests.preflight, "pre-flight")] {
         if count > 0 {
             parts.push(format!("{count} {name}"));
         }
     }
-    line(&mut out, "requests", &format!("{} ({})", requests.all(), parts.join(", ")));
+    let parts = match requests.all() {
+        Some(all) => format!("{all} ({})", parts.join(", ")),
+        None => parts.join(", "),
+    };
+    line(&mut out, "requests", &parts);
     line(&mut out, "at once", &format!("{} connections at most", plan.max_connections()));
     line(&mut out, "longest", &format!("{} if every request runs into its timeout", rounded(longest(plan))));
     line(&mut out, "seed", &plan.seed.to_string());

@@ -12,7 +12,11 @@ use super::mock_table::Mock;
 use super::plan::{CacheBust, Connections, ServerKind};
 use super::prompts::PromptEntry;
 use super::secrets::Hidden;
+use super::time_range::TimeRange;
 use super::units::{Count, Time};
+
+/// The most requests of one round of a loop.
+pub const MOST_REQUESTS: u64 = 1_000_000_000;
 
 /// The most users of one case: as many as one machine can have ports for, many times over.
 pub const MOST_USERS: u64 = 1_000_000;
@@ -79,9 +83,12 @@ pub struct ScenarioFile {
     /// How each target and model proves that it answers, before any load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preflight: Option<Preflight>,
-    /// The load: all users at once.
+    /// The load: all users at once. The default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub burst: Option<Burst>,
+    /// The load: users who ask again as soon as they have their answer, each on a kept-alive connection of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Closed>,
     /// Gates: what every case must meet. Default: success_rate ">= 90%".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
@@ -252,4 +259,19 @@ pub struct Burst {
     /// Users start at once ("0s", the default), or evenly over this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spread: Option<Time>,
+}
+
+/// The load: users who keep asking, by count or by time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Closed {
+    /// How many requests all users make together, in every round. This or duration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Count<1, MOST_REQUESTS>>,
+    /// How long users ask, in every round; what is in the air then may land. This or requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<Time>,
+    /// How long a user thinks between an answer and its next request: a time, or a range to draw from. Default "0s".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub think_time: Option<TimeRange>,
 }

@@ -9,10 +9,13 @@ use super::tree::{Node, Step, Value};
 use super::units::quoted;
 
 /// Keys of the format that this version does not carry out.
-const NOT_YET: [&str; 4] = ["closed", "open", "search", "budget"];
+const NOT_YET: [&str; 3] = ["open", "search", "budget"];
+
+/// Keys of `[closed]` that this version does not carry out.
+const NOT_YET_CLOSED: [&str; 2] = ["turns", "ramp"];
 
 /// Keys and the table in which they live, for whoever writes them elsewhere.
-const HOMES: [(&str, &str); 27] = [
+const HOMES: [(&str, &str); 29] = [
     ("stream", "request"),
     ("system", "request"),
     ("max_tokens", "request"),
@@ -36,6 +39,8 @@ const HOMES: [(&str, &str); 27] = [
     ("min_chars", "answer"),
     ("finish_reason", "answer"),
     ("spread", "burst"),
+    ("duration", "closed"),
+    ("think_time", "closed"),
     ("success_rate", "expect"),
     ("failures", "expect"),
     ("validity", "expect"),
@@ -93,11 +98,16 @@ fn unknown_key(desk: &mut Desk<'_>, node: &Node, steps: &[Step], keys: &[&'stati
     let at_top = steps.len() == 1 || steps.len() == 3 && steps[0] == Step::Key("profiles".into());
     if at_top && NOT_YET.contains(&key.as_str()) {
         let instead = match key.as_str() {
-            "closed" | "open" => ": every load is a [burst] here",
+            "open" => ": every load is a [burst] or [closed] here",
             "search" => ", and name the numbers to try in users",
             _ => "",
         };
         desk.wrong_key(&node.spot, "not supported by this version", format!("remove [{key}]{instead}"));
+        return;
+    }
+    let table = steps.len().checked_sub(2).map(|table| &steps[table]);
+    if table == Some(&Step::Key("closed".into())) && NOT_YET_CLOSED.contains(&key.as_str()) {
+        desk.wrong_key(&node.spot, "not supported by this version", format!("remove {key}"));
         return;
     }
     let hint = elsewhere(key, at_top, keys).unwrap_or_else(|| choose(key, keys.iter().copied()));

@@ -22,6 +22,8 @@ pub(super) struct Axes {
     /// `all`, or with `order = "each"` every prompt's name.
     pub(super) prompts: Vec<String>,
     pub(super) users: Vec<u32>,
+    /// Whether users ask again: then a case's load is called so.
+    pub(super) closed: bool,
 }
 
 /// One point.
@@ -31,12 +33,14 @@ pub(super) struct Point {
     pub(super) model: String,
     pub(super) prompts: String,
     pub(super) users: u32,
+    pub(super) closed: bool,
 }
 
 impl Point {
     pub(super) fn key(&self) -> CaseKey {
         let (target, model, prompts) = (self.target.clone(), self.model.clone(), self.prompts.clone());
-        CaseKey { target, model, prompts, load: self.users.to_string() }
+        let load = if self.closed { format!("closed-{}", self.users) } else { self.users.to_string() };
+        CaseKey { target, model, prompts, load }
     }
 
     /// Whether an `exclude` leaves this point out: every key that it gives must match.
@@ -64,7 +68,7 @@ impl Axes {
                 for prompts in &self.prompts {
                     for users in &self.users {
                         let (target, model, prompts) = (target.clone(), model.clone(), prompts.clone());
-                        points.push(Point { target, model, prompts, users: *users });
+                        points.push(Point { target, model, prompts, users: *users, closed: self.closed });
                     }
                 }
             }
@@ -87,6 +91,7 @@ impl Axes {
                 .copied()
                 .filter(|users| points.iter().any(|point| point.users == *users))
                 .collect(),
+            closed: self.closed,
         }
     }
 
@@ -123,7 +128,13 @@ mod tests {
 
     fn axes() -> Axes {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        Axes { targets: words(&["t", "s"]), models: words(&["b", "a"]), prompts: words(&["all"]), users: vec![30, 10] }
+        Axes {
+            targets: words(&["t", "s"]),
+            models: words(&["b", "a"]),
+            prompts: words(&["all"]),
+            users: vec![30, 10],
+            closed: false,
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub use super::shape::{Load, Think, Until};
+
 /// One scenario, resolved.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -115,34 +117,6 @@ pub struct CaseKey {
 impl fmt::Display for CaseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}/{}", self.target, self.model, self.prompts, self.load)
-    }
-}
-
-/// When requests are due and how many may be in the air.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Load {
-    /// All at once, or evenly over `spread`.
-    Burst {
-        /// How many press Enter together.
-        users: u32,
-        /// Over how long they start; zero is at once.
-        spread: Duration,
-    },
-}
-
-impl Load {
-    /// How many users, and so the most requests in the air.
-    pub fn users(self) -> u32 {
-        match self {
-            Load::Burst { users, .. } => users,
-        }
-    }
-
-    /// Requests in one round.
-    pub fn requests(self) -> u64 {
-        match self {
-            Load::Burst { users, .. } => u64::from(users),
-        }
     }
 }
 

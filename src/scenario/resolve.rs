@@ -14,15 +14,15 @@ use super::desk::Desk;
 use super::file::{PromptOrder, ScenarioFile};
 use super::layers::{self, Layers};
 use super::matrix::{ALL_PROMPTS, Point};
-use super::plan::{Case, Load, Order, Plan, Prompt, Secrets, Target};
+use super::plan::{Case, Order, Plan, Prompt, Secrets, Target};
 use super::problem::nearest;
 use super::sections::Sections;
 use super::targets::{self, Work};
 use super::tree::Node;
 use super::units::Count;
 use super::{
-    Lookup, Overrides, Problem, Problems, Resolved, addresses, advice, axes, keys, names, origin, prompts, sections,
-    written,
+    Lookup, Overrides, Problem, Problems, Resolved, addresses, advice, axes, keys, load_tables, names, origin, prompts,
+    sections, written,
 };
 
 /// Resolves a file.
@@ -122,6 +122,7 @@ fn parts(desk: &mut Desk<'_>, typed: &Typed, overrides: &Overrides) -> Option<Pa
     let targets = places(desk, typed, overrides, points.as_deref(), &mut secrets, &mut kept);
     let sections = sections::resolve(desk, typed, &mut kept);
     let (axes, points) = (axes?, points?);
+    load_tables::enough(desk, typed, sections.shape, &points);
     if !desk.is_clean() {
         return None;
     }
@@ -238,7 +239,7 @@ fn cases(
             target: target.clone(),
             prompts: said,
             order,
-            load: Load::Burst { users: point.users, spread: sections.spread },
+            load: sections.shape.of(point.users),
             timeouts: sections.timeouts,
             request: sections.request.clone(),
             answer: sections.answer.clone(),

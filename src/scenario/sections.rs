@@ -1,4 +1,4 @@
-//! The tables that every case shares: timeouts, request, answer, warm-up, pre-flight, burst, expect.
+//! The tables that every case shares: timeouts, request, answer, warm-up, pre-flight, load, expect.
 //!
 //! Each is given its defaults here, in the one place that has any, and is held to what makes sense.
 
@@ -10,6 +10,7 @@ use regex::{Regex, RegexBuilder};
 use super::desk::Desk;
 use super::expect::{Expect, Validity, default_gate};
 use super::file::{self, ScenarioFile};
+use super::load_tables::{self, Shape};
 use super::plan::{AnswerSpec, CacheBust, Gate, Preflight, RelativeGate, RequestSpec, Timeouts};
 use super::resolve::{Typed, count};
 use super::tree::{Node, Value};
@@ -22,7 +23,7 @@ pub(super) struct Sections {
     pub(super) answer: Arc<AnswerSpec>,
     pub(super) warmup: u32,
     pub(super) preflight: Preflight,
-    pub(super) spread: Duration,
+    pub(super) shape: Shape,
     pub(super) gates: Vec<Gate>,
     pub(super) vs_baseline: Vec<RelativeGate>,
     pub(super) allow_invalid: bool,
@@ -38,11 +39,10 @@ pub(super) fn resolve(desk: &mut Desk<'_>, typed: &Typed, kept: &mut ScenarioFil
     let preflight = typed.file.preflight.clone().unwrap_or_default();
     let preflight = Preflight { requests: count(preflight.requests, 1), models: preflight.models.unwrap_or(true) };
     let warmup = count(typed.file.warmup.clone().unwrap_or_default().requests, 0);
-    let spread = typed.file.burst.clone().unwrap_or_default().spread.unwrap_or(Time(Duration::ZERO));
+    let shape = load_tables::resolve(desk, typed, kept);
     kept.preflight =
         Some(file::Preflight { requests: Some(Count(u64::from(preflight.requests))), models: Some(preflight.models) });
     kept.warmup = Some(file::Warmup { requests: Some(Count(u64::from(warmup))) });
-    kept.burst = Some(file::Burst { spread: Some(spread) });
     kept.repeat = Some(typed.file.repeat.unwrap_or(Count(1)));
     kept.pause = Some(typed.file.pause.unwrap_or(Time(Duration::ZERO)));
     kept.order = Some(typed.file.order.unwrap_or(file::PromptOrder::Sequential));
@@ -52,7 +52,7 @@ pub(super) fn resolve(desk: &mut Desk<'_>, typed: &Typed, kept: &mut ScenarioFil
         answer: Arc::new(answer(desk, typed, kept)),
         warmup,
         preflight,
-        spread: spread.0,
+        shape,
         gates,
         vs_baseline: vs_baseline.unwrap_or_default().0,
         allow_invalid,

@@ -180,10 +180,10 @@ impl JsonSchema for Share {
 }
 
 /// A value typed as text with a unit; a bare number is refused with the text that was probably meant.
-struct TextVisitor<T> {
-    expecting: &'static str,
-    unit: &'static str,
-    parse: fn(&str) -> Result<T, String>,
+pub(super) struct TextVisitor<T> {
+    pub(super) expecting: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) parse: fn(&str) -> Result<T, String>,
 }
 
 impl<T> TextVisitor<T> {

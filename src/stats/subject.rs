@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::plan::{Case, CaseKey, Connections, Load};
+use crate::scenario::plan::{Case, CaseKey, Connections};
 
 /// What a case's requests do not tell of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,8 +14,11 @@ pub struct Subject {
     pub users: u32,
     /// The round, or `None` where a case's rounds are pooled.
     pub round: Option<u32>,
-    /// Requests planned in one round.
-    pub requests_per_round: u64,
+    /// Requests planned in one round; `None` where only time ends it.
+    pub requests_per_round: Option<u64>,
+    /// Whether users ask again when they have their answer.
+    #[serde(default)]
+    pub closed: bool,
     /// Whether connecting is part of what is measured.
     pub cold: bool,
     /// Whether answers are streamed.
@@ -31,16 +34,16 @@ pub struct Subject {
 impl Subject {
     /// Of a case, its rounds pooled.
     pub fn of(case: &Case) -> Subject {
-        let Load::Burst { spread, .. } = case.load;
         let asked = |key: &str| case.request.extra.contains_key(key);
         Subject {
             key: case.key.clone(),
             users: case.load.users(),
             round: None,
             requests_per_round: case.load.requests(),
+            closed: case.load.is_loop(),
             cold: case.target.connections == Connections::Cold,
             stream: case.request.stream,
-            spread_ms: spread.as_secs_f64() * 1000.0,
+            spread_ms: case.load.spread().as_secs_f64() * 1000.0,
             length_asked: asked("max_tokens") || asked("max_completion_tokens"),
             lone_s: None,
         }

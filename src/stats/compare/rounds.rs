@@ -16,7 +16,8 @@ impl Rounds {
     /// The metric of every whole round: what we cut short ourselves says nothing of the server.
     pub(super) fn of(rounds: &[Summary], metric: &str) -> Rounds {
         let whole = |round: &&Summary| {
-            round.requests >= round.subject.requests_per_round && round.outcomes.of(Outcome::Cancelled) == 0
+            let planned = round.subject.requests_per_round;
+            planned.is_none_or(|planned| round.requests >= planned) && round.outcomes.of(Outcome::Cancelled) == 0
         };
         let of = |round: &Summary| Some((round.subject.round, round.metric(metric)?.value.number()));
         let all: Vec<(Option<u32>, f64)> = rounds.iter().filter(whole).filter_map(of).collect();

@@ -11,7 +11,7 @@ use crate::stats::testing::{answer, failure, tally};
 use crate::stats::validity::Label;
 
 fn subject() -> Subject {
-    Subject { users: 30, requests_per_round: 30, ..crate::stats::testing::subject() }
+    Subject { users: 30, requests_per_round: Some(30), ..crate::stats::testing::subject() }
 }
 
 /// A round of a run: 30 users whose latencies are about `factor` seconds.
@@ -80,7 +80,7 @@ fn a_round_that_was_cut_short_by_ourselves_is_left_out() {
     let mut cut = rounds(&[1.0, 1.01, 1.02]);
     let samples: Vec<_> = (1..=30).map(|user| failure(user, Outcome::Cancelled, 2.0)).collect();
     cut.push(Summary::of(subject().of_round(4), &tally(&samples)));
-    cut[2].subject.requests_per_round = 50;
+    cut[2].subject.requests_per_round = Some(50);
     let got = compared(&rounds(&[1.0, 1.0]), &cut, &Options::default());
     assert_eq!((got.rounds[1].len(), got.why), (2, None));
 }
