@@ -45,6 +45,8 @@ pub struct ClientFacts {
     pub memory: Option<Limit>,
     /// Connections found closed before the barrier, and replaced.
     pub stale_replaced: u64,
+    /// Requests of a loop whose connection the server had closed after the answer before: they opened another.
+    pub reconnected: u64,
     /// Age of the oldest connection at the barrier, in milliseconds.
     pub oldest_connection_ms: Option<f64>,
     /// Addresses that the target's name stands for, beyond the one that is used.
@@ -146,6 +148,7 @@ impl ClientFacts {
         self.ports = either(self.ports, other.ports, Limit::tighter);
         self.memory = either(self.memory, other.memory, Limit::tighter);
         self.stale_replaced += other.stale_replaced;
+        self.reconnected += other.reconnected;
         self.oldest_connection_ms = either(self.oldest_connection_ms, other.oldest_connection_ms, f64::max);
         self.other_addresses = self.other_addresses.max(other.other_addresses);
         self.preflight_model = self.preflight_model.take().or_else(|| other.preflight_model.clone());

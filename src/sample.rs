@@ -299,7 +299,7 @@ pub struct Sample {
     pub error: Option<Box<str>>,
     /// When it happened.
     pub at: Instants,
-    /// How connecting went.
+    /// How connecting went; unknown where an earlier request used this connection.
     pub connect: ConnectTimes,
     /// Whether an earlier request used this connection.
     pub reused: bool,

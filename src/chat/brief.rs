@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::body::Bodies;
 use super::server::Habits;
 use crate::sample::Phase;
-use crate::scenario::plan::{Case, ServerKind};
+use crate::scenario::plan::{Case, Connections, ServerKind};
 
 /// How much of an answer's text is kept where it is wanted, and where only its beginning is looked at.
 const KEEP: usize = 1 << 20;
@@ -40,6 +40,8 @@ pub struct Brief {
     pub(super) learnt: Learnt,
     pub(super) habits: &'static Habits,
     pub(super) keep_answers: bool,
+    /// A connection is wanted again when its answer is in.
+    pub(super) again: bool,
     /// How much of an answer's text is kept while it is read.
     pub(super) keep: usize,
     pub(super) bodies: Bodies,
@@ -65,6 +67,7 @@ impl Brief {
             habits: Habits::of(learnt.kind),
             learnt: learnt.clone(),
             keep_answers,
+            again: case.load.is_loop() && case.target.connections == Connections::Warm,
             keep: if wanted { KEEP } else { KEEP_BEGINNING },
             headers,
         }

@@ -186,10 +186,12 @@ impl Endpoint {
                 }
             },
         };
-        sample.connect = connect_times(&connection, shot.start, cold);
+        sample.reused = connection.used();
+        if !sample.reused {
+            sample.connect = connect_times(&connection, shot.start, cold);
+        }
         sample.at.connected = cold.then(|| since(connection.info().at));
         sample.remote = connection.info().remote;
-        sample.reused = connection.used();
 
         let request = self.request(brief, &arrival);
         let alarm = Alarm::new(timeouts, issued, &shot.cancel, brief.case.request.stream);
@@ -197,7 +199,7 @@ impl Endpoint {
             &mut connection,
             request,
             alarm,
-            Terms { start: shot.start, stream: brief.case.request.stream, keep: brief.keep },
+            Terms { start: shot.start, stream: brief.case.request.stream, keep: brief.keep, again: brief.again },
         )
         .await;
         let connection = seen.reusable.then_some(connection);

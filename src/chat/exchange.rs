@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http_body_util::Full;
 use hyper::{HeaderMap, Request, header};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::alarm::Alarm;
 use super::answer::Answer;
@@ -22,6 +22,8 @@ use crate::wire::{ConnectError, Connection, Piece, Response, Stamps, WireError};
 /// The most of an error's body that is read, and how long that may take.
 const ERROR_BODY_LIMIT: usize = 64 << 10;
 const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
+/// How long the end of the framing may keep a connection's next request waiting: as long as a new connection is cheaper.
+const DRAINED_WITHIN: Duration = Duration::from_millis(10);
 
 /// What an answer is held against while it is read.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +34,8 @@ pub(super) struct Terms {
     pub(super) stream: bool,
     /// How much visible text is kept.
     pub(super) keep: usize,
+    /// The connection is wanted for a further request.
+    pub(super) again: bool,
 }
 
 /// Everything that was seen of one exchange.
@@ -166,7 +170,7 @@ impl Seen {
             }
             if self.reading.is_over() {
                 self.ended = true;
-                self.reusable = is_drained(&mut response);
+                self.reusable = is_drained(&mut response) || terms.again && drain(&mut response).await;
                 break None;
             }
             if self.reading.answer.tokens || !self.reading.streamed() {
@@ -226,6 +230,19 @@ impl Seen {
 /// Whether the framing's end is already there behind `[DONE]`: only then another request may follow.
 fn is_drained(response: &mut Response<'_>) -> bool {
     matches!(response.next().now_or_never(), Some(None))
+}
+
+/// Passes over what still comes behind `[DONE]`: whether the framing ended in time.
+async fn drain(response: &mut Response<'_>) -> bool {
+    let rest = async {
+        while let Some(piece) = response.next().await {
+            if piece.is_err() {
+                return false;
+            }
+        }
+        true
+    };
+    timeout(DRAINED_WITHIN, rest).await.unwrap_or(false)
 }
 
 /// Why an exchange failed, from the wire's own classes.

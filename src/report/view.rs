@@ -157,6 +157,12 @@ fn notes(run: &Run, case: &CaseRun) -> Vec<String> {
             "a connection was {age} old at the start: servers such as uvicorn close idle ones after 5 s"
         ));
     }
+    if let Some(again) = case.client.as_ref().map(|client| client.reconnected).filter(|times| *times > 0) {
+        let times = count(again, "time");
+        notes.push(format!(
+            "{times} the server closed a connection after an answer, and the next request opened another"
+        ));
+    }
     if run.manifest.preflight_requests == 0 && case.summary.requests > 0 && run.state.has_manifest {
         notes.push("pre-flight was off: nothing was known to answer before the load".to_owned());
     }

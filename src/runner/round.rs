@@ -77,7 +77,7 @@ impl Round<'_> {
         let mut batch = Vec::with_capacity(BATCH);
         let mut rows = 0;
         let mut doubts = Doubts::new();
-        let mut cache_headers = 0;
+        let (mut cache_headers, mut reconnected) = (0, 0);
         while samples.recv_many(&mut batch, BATCH).await > 0 {
             rows += batch.len() as u64;
             for sample in batch.drain(..) {
@@ -87,6 +87,7 @@ impl Round<'_> {
                 }
                 doubts.add(&sample);
                 cache_headers += u64::from(sample.from_cache);
+                reconnected += u64::from(has_reconnected(&sample));
                 landed(start_utc, sample);
             }
             // One wake-up for many samples: this thread may share a core with a crew.
@@ -108,6 +109,7 @@ impl Round<'_> {
             issued: self.gauge.issued(),
             rows,
             cache_headers,
+            reconnected: if self.case.target.connections == Connections::Warm { reconnected } else { 0 },
             read_lag: audit::read_lag(&reads),
             control_stream: self.control.lag(),
             moves: doubts.moves(),
@@ -151,6 +153,11 @@ impl Round<'_> {
     }
 }
 
+/// Whether a user had to connect once more.
+fn has_reconnected(sample: &Sample) -> bool {
+    sample.arrival.turn > 1 && sample.at.connected.is_some()
+}
+
 /// What a user sends with.
 enum Seat {
     /// A connection, or none yet.
@@ -163,11 +170,19 @@ enum Seat {
 async fn ask(endpoint: Arc<Endpoint>, shot: Shot, arrival: Arrival, seat: Seat) -> (Sample, Seat) {
     match seat {
         Seat::Ready(connection) => {
-            let (sample, connection) = endpoint.send(arrival, &shot, connection.map(|boxed| *boxed)).await;
+            let connection = still_open(connection).await.map(|boxed| *boxed);
+            let (sample, connection) = endpoint.send(arrival, &shot, connection).await;
+            let connection = connection.filter(|_| shot.brief.case.target.connections == Connections::Warm);
             (sample, Seat::Ready(connection.map(Box::new)))
         }
         Seat::Unreached(unreached) => (endpoint.unreached(arrival, &shot, &unreached), Seat::Ready(None)),
     }
+}
+
+/// A connection that the server has closed since its last answer is of no use: the request opens another.
+async fn still_open(connection: Option<Box<Connection>>) -> Option<Box<Connection>> {
+    let mut connection = connection?;
+    (!connection.used() || connection.is_open().await).then_some(connection)
 }
 
 /// Each user's seat, its connection open if connections are warm.

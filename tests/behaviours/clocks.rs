@@ -28,7 +28,7 @@ pub(super) async fn over(ask: Ask, script: Vec<(u64, String)>) -> Sample {
     sample
 }
 
-async fn say(mut stream: DuplexStream, script: Vec<(u64, String)>) {
+pub(super) async fn say(mut stream: DuplexStream, script: Vec<(u64, String)>) {
     read_request(&mut stream).await;
     for (after, text) in script {
         sleep(MS(after)).await;

@@ -4,6 +4,7 @@
 //! must give: outcome, status, `finish_reason`, tokens, characters, which instants there are. A 200 that is no answer
 //! is `ok` in none of them.
 
+mod again;
 mod clocks;
 mod errors;
 mod hostile;

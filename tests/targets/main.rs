@@ -17,6 +17,7 @@ mod connections;
 mod course;
 mod https;
 mod kinds;
+mod loops;
 mod place;
 mod preflight;
 mod prompts;
