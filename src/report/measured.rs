@@ -174,7 +174,8 @@ fn connecting(case: &CaseRun) -> Option<String> {
 
 fn sent(summary: &Summary) -> String {
     let together = &summary.simultaneity;
-    let air = format!("most in the air {} of {}", summary.in_air_max, together.requests);
+    let asked = if summary.subject.closed { u64::from(summary.subject.users) } else { together.requests };
+    let air = format!("most in the air {} of {asked}", summary.in_air_max);
     match summary.send_spread_ms {
         Some(spread) => format!("within {} · {air}", time(spread)),
         None => air,

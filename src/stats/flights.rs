@@ -4,15 +4,13 @@
 //! Exact up to [`EXACT_LIMIT`] requests a round; beyond that departures and landings are counted in slices of time, and
 //! the most in the air is what it was at the slices' borders. Instants are microseconds since the start of the round.
 
-use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use super::burst::Burst;
+use super::course::{Course, Leg};
 use super::observation::Observation;
+use super::slices::{Slice, Slices};
 use super::values::EXACT_LIMIT;
-
-/// Slices of time that are kept at most; twice as many are merged in pairs.
-const SLICES: usize = 65_536;
 
 /// The flights of one round.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,13 +35,15 @@ pub struct Flights {
 #[derive(Debug, Clone, PartialEq)]
 enum Track {
     Exact(Vec<Flight>),
-    Sliced { width_us: u64, changes: BTreeMap<u64, i64> },
+    Sliced(Slices),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Flight {
     sent_us: u64,
     landed_us: u64,
+    /// Our own lateness.
+    lag_us: u64,
     ok: bool,
 }
 
@@ -65,7 +65,7 @@ impl Flights {
             self.last_sent_us = self.last_sent_us.max(Some(sent_us));
             let landed_us = seen.landed_us().max(sent_us);
             self.sent += 1;
-            self.track.add(Flight { sent_us, landed_us, ok: seen.is_ok() });
+            self.track.add(Flight { sent_us, landed_us, lag_us: seen.send_lag_us.unwrap_or(0), ok: seen.is_ok() });
         }
     }
 
@@ -88,7 +88,7 @@ impl Flights {
                 changes.sort_unstable();
                 peak(changes.into_iter().map(|(_, change)| change))
             }
-            Track::Sliced { changes, .. } => peak(changes.values().copied()),
+            Track::Sliced(slices) => peak(slices.iter().map(|(_, slice)| slice.change)),
         }
     }
 
@@ -97,7 +97,7 @@ impl Flights {
         let last = self.last_sent_us?;
         match &self.track {
             Track::Exact(flights) => Some(flights.iter().filter(|flight| flight.landed_us > last).count() as u64),
-            Track::Sliced { .. } => None,
+            Track::Sliced(_) => None,
         }
     }
 
@@ -126,9 +126,28 @@ impl Flights {
         })
     }
 
+    /// How the round went as a loop of so many users; `None` where nothing was sent.
+    pub fn course(&self, users: u32) -> Option<Course> {
+        let last = self.last_sent_us?;
+        match &self.track {
+            Track::Exact(flights) => {
+                let mut legs: Vec<Leg> = flights.iter().map(Flight::leg).collect();
+                legs.sort_by_key(|leg| leg.at_us);
+                Course::of(legs.into_iter(), last, users)
+            }
+            Track::Sliced(slices) => {
+                let leg = |(at_us, slice): (u64, &Slice)| {
+                    let Slice { answered, latency_us, lag_us, .. } = *slice;
+                    Leg { at_us, answered, latency_us, lag_us }
+                };
+                Course::of(slices.iter().map(leg), last, users)
+            }
+        }
+    }
+
     /// Whether the most in the air is a lower bound.
     pub fn is_approximate(&self) -> bool {
-        matches!(self.track, Track::Sliced { .. })
+        matches!(self.track, Track::Sliced(_))
     }
 }
 
@@ -141,14 +160,13 @@ impl AddAssign<&Flights> for Flights {
         self.first_sent_us = earliest(self.first_sent_us, other.first_sent_us);
         self.last_sent_us = self.last_sent_us.max(other.last_sent_us);
         self.last_end_us = self.last_end_us.max(other.last_end_us);
-        match &other.track {
-            Track::Exact(flights) => flights.iter().for_each(|flight| self.track.add(*flight)),
-            Track::Sliced { width_us, changes } => {
-                self.track.slice();
-                for (slice, change) in changes {
-                    self.track.change(slice * width_us, *change);
-                }
-                self.track.coarsen();
+        match (&mut self.track, &other.track) {
+            (track, Track::Exact(flights)) => flights.iter().for_each(|flight| track.add(*flight)),
+            (Track::Sliced(slices), Track::Sliced(more)) => *slices += more,
+            (Track::Exact(flights), Track::Sliced(more)) => {
+                let mut slices = more.clone();
+                flights.drain(..).for_each(|flight| flight.into_slices(&mut slices));
+                self.track = Track::Sliced(slices);
             }
         }
     }
@@ -156,41 +174,33 @@ impl AddAssign<&Flights> for Flights {
 
 impl Track {
     fn add(&mut self, flight: Flight) {
-        if let Track::Exact(flights) = self {
-            flights.push(flight);
-            if flights.len() > EXACT_LIMIT {
-                self.slice();
+        match self {
+            Track::Exact(flights) if flights.len() < EXACT_LIMIT => flights.push(flight),
+            Track::Exact(flights) => {
+                let mut slices = Slices::new();
+                flights.drain(..).chain([flight]).for_each(|flight| flight.into_slices(&mut slices));
+                *self = Track::Sliced(slices);
             }
-        } else {
-            self.change(flight.sent_us, 1);
-            self.change(flight.landed_us, -1);
-            self.coarsen();
+            Track::Sliced(slices) => flight.into_slices(slices),
         }
     }
+}
 
-    fn slice(&mut self) {
-        if let Track::Exact(flights) = self {
-            let flights = std::mem::take(flights);
-            *self = Track::Sliced { width_us: 1024, changes: BTreeMap::new() };
-            flights.into_iter().for_each(|flight| self.add(flight));
+impl Flight {
+    fn into_slices(self, slices: &mut Slices) {
+        let left = slices.at(self.sent_us);
+        left.change += 1;
+        left.lag_us += self.lag_us;
+        if self.ok {
+            left.answered += 1;
+            left.latency_us += self.landed_us - self.sent_us;
         }
+        slices.at(self.landed_us).change -= 1;
     }
 
-    fn change(&mut self, at_us: u64, by: i64) {
-        if let Track::Sliced { width_us, changes } = self {
-            *changes.entry(at_us / *width_us).or_default() += by;
-        }
-    }
-
-    fn coarsen(&mut self) {
-        if let Track::Sliced { width_us, changes } = self {
-            while changes.len() > SLICES {
-                *width_us *= 2;
-                for (slice, change) in std::mem::take(changes) {
-                    *changes.entry(slice / 2).or_default() += change;
-                }
-            }
-        }
+    fn leg(&self) -> Leg {
+        let latency_us = if self.ok { self.landed_us - self.sent_us } else { 0 };
+        Leg { at_us: self.sent_us, answered: u64::from(self.ok), latency_us, lag_us: self.lag_us }
     }
 }
 
@@ -263,8 +273,6 @@ mod tests {
         (0..150_000).for_each(|place| round.add(&flight(place * 1000, 50_000), 0));
         assert!(round.is_approximate() && round.at_last_departure().is_none());
         assert!((40..=50).contains(&round.most()), "{}", round.most());
-        let Track::Sliced { changes, .. } = &round.track else { panic!("exact") };
-        assert!(changes.len() <= SLICES);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::binomial::{Share, share};
 use super::burst::{self, Inference};
+use super::course::Course;
 use super::distribution::Distribution;
 use super::failures::FailureGroup;
 use super::flights::Flights;
@@ -69,7 +70,10 @@ pub struct Summary {
     pub in_air_max: u64,
     /// How many were in the air together, in the round with the fewest.
     pub simultaneity: Simultaneity,
-    /// Last sent − first sent; of several rounds the longest.
+    /// How a loop went, in the worse of its rounds; `None` of a burst.
+    #[serde(default)]
+    pub course: Option<Course>,
+    /// Last sent − first sent; of several rounds the longest. Of a loop nothing.
     pub send_spread_ms: Option<f64>,
     /// What the burst tells about the server; of a single round nothing.
     pub inference: Inference,
@@ -164,9 +168,10 @@ impl Summary {
         let simultaneity = simultaneity.unwrap_or_default();
         // One answer a case: its rounds met the same server, and a single round tells less.
         let inference = match subject.round {
-            None => burst::infer_rounds(&flights, subject.lone_s, subject.spread_ms),
-            Some(_) => Inference::default(),
+            None if !subject.closed => burst::infer_rounds(&flights, subject.lone_s, subject.spread_ms),
+            _ => Inference::default(),
         };
+        let courses = flights.iter().filter(|_| subject.closed).filter_map(|round| round.course(subject.users));
         Summary {
             rounds: u32::try_from(flights.len()).unwrap_or(u32::MAX),
             requests: tally.requests(),
@@ -192,7 +197,8 @@ impl Summary {
             tokens: tokens(tally),
             in_air_max: simultaneity.most,
             simultaneity,
-            send_spread_ms: timing.send_spread_ms,
+            course: courses.reduce(Course::worse),
+            send_spread_ms: timing.send_spread_ms.filter(|_| !subject.closed),
             inference,
             goodput: (tally.limits.any() && tally.requests() > 0)
                 .then(|| tally.within_limits as f64 / tally.requests() as f64),

@@ -7,6 +7,7 @@ mod compare;
 mod faults;
 mod gates;
 mod interrupt;
+mod loops;
 mod output;
 mod preflight;
 mod report;

@@ -4,6 +4,7 @@
 //! in, labels and sentences come out. What a check means when it fires is fixed here, for all of them, in [`CheckLabel`].
 
 mod client;
+mod course;
 mod sending;
 mod server;
 #[cfg(test)]

@@ -1,22 +1,21 @@
 //! Checks of what went out: was the load that was asked for the load that the server got?
 
-use super::{Check, CheckLabel, ms, percent, send_lag, valid_limit};
+use super::{Check, CheckLabel, course, ms, percent, send_lag, valid_limit};
 use crate::facts::ClientFacts;
 use crate::sample::Outcome;
 use crate::stats::summary::Summary;
 
 pub(super) fn checks(summary: &Summary, facts: &ClientFacts) -> Vec<Check> {
-    let skew = skew(summary);
-    let simultaneity = simultaneity(summary, skew.fired());
-    vec![
-        conservation(summary, facts),
-        client_failed(summary),
-        lag(summary),
-        skew,
-        simultaneity,
-        connect(summary, facts),
-        stale(summary, facts),
-    ]
+    let mut checks = vec![conservation(summary, facts), client_failed(summary), lag(summary)];
+    if summary.subject.closed {
+        checks.extend(course::checks(summary));
+    } else {
+        let skew = skew(summary);
+        let simultaneity = simultaneity(summary, skew.fired());
+        checks.extend([skew, simultaneity]);
+    }
+    checks.extend([connect(summary, facts), stale(summary, facts)]);
+    checks
 }
 
 /// Planned = issued = Σ outcomes = rows.
