@@ -19,11 +19,15 @@ const TELL_BY_THEMSELVES: [&str; 1] = ["x-litellm-cache-key"];
 
 /// Whether a cache says that it answered.
 pub(super) fn answered(headers: &HeaderMap) -> bool {
-    let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let hit = |name: &&str| value(name).is_some_and(says_hit);
-    // An answer made for us has no age.
-    let old = value("age").and_then(|age| age.trim().parse::<u64>().ok()).is_some_and(|age| age > 0);
-    old || SAY_HIT.iter().any(hit) || TELL_BY_THEMSELVES.iter().any(|name| value(name).is_some())
+    // An answer has few headers, and most have none of these names.
+    headers.iter().any(|(name, value)| {
+        let value = || value.to_str().unwrap_or_default();
+        match name.as_str() {
+            // An answer made for us has no age.
+            "age" => value().trim().parse::<u64>().is_ok_and(|age| age > 0),
+            name => SAY_HIT.contains(&name) && says_hit(value()) || TELL_BY_THEMSELVES.contains(&name),
+        }
+    })
 }
 
 /// Whether a word of the value is `hit` (also `TCP_HIT`) or `true`.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http_body_util::Full;
-use hyper::{HeaderMap, Request, header};
+use hyper::header::{self, HeaderName};
+use hyper::{HeaderMap, Request};
 use tokio::time::{Instant, timeout};
 
 use super::alarm::Alarm;
@@ -71,7 +72,7 @@ pub(super) struct Head {
 
 impl Head {
     /// A header's value as text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
@@ -121,15 +122,16 @@ impl Seen {
             self.stop = Some((stop, String::new()));
             return;
         }
-        let named = head.header("content-encoding").unwrap_or_default().to_owned();
+        let named = head.header(&header::CONTENT_ENCODING).unwrap_or_default().to_owned();
         let coding = Coding::parse(&named);
         if !(200..300).contains(&status) {
             alarm.only(head.at + ERROR_BODY_TIME);
             return self.read_error(response, alarm, coding.unwrap_or(Coding::Identity)).await;
         }
-        let declared = Declared::parse(head.header("content-type").unwrap_or_default());
+        let declared = Declared::parse(head.header(&header::CONTENT_TYPE).unwrap_or_default());
         // Chunks overrule a length beside them.
-        let announced = head.header("content-length").filter(|_| head.header("transfer-encoding").is_none());
+        let announced =
+            head.header(&header::CONTENT_LENGTH).filter(|_| head.header(&header::TRANSFER_ENCODING).is_none());
         let length: u64 = announced.and_then(|length| length.parse().ok()).unwrap_or(0);
         self.reading = Reading::new(declared, terms.stream, Answer::new(terms.keep));
         let limit = if declared == Declared::Events { STREAM_LIMIT } else { DOCUMENT_LIMIT };
@@ -286,7 +288,7 @@ pub(super) fn chain(error: &dyn Error) -> String {
 
 /// The value of `retry-after`, if there is one.
 pub(super) fn retry_after(head: &Head) -> Option<&str> {
-    head.header(header::RETRY_AFTER.as_str())
+    head.header(&header::RETRY_AFTER)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::{self, HeaderName};
 use tokio::time::Instant;
 
 use super::answer::Answer;
@@ -21,6 +22,9 @@ use crate::scenario::plan::{AnswerSpec, Timeouts};
 const LINE: usize = 300;
 /// The most characters of a name that a server gives: model, fingerprint, request id, finish_reason.
 const NAME: usize = 200;
+/// Where a request's name stands. LiteLLM calls it otherwise, and its log too.
+static REQUEST_IDS: [HeaderName; 2] =
+    [HeaderName::from_static("x-request-id"), HeaderName::from_static("x-litellm-call-id")];
 
 /// Fills in the sample of an exchange.
 pub(super) fn conclude(sample: &mut Sample, seen: Seen, brief: &Brief, scrubber: &Scrubber, start: Instant) {
@@ -43,9 +47,7 @@ pub(super) fn conclude(sample: &mut Sample, seen: Seen, brief: &Brief, scrubber:
     sample.finish_reason = name(&answer.finish_reason).map(Into::into);
     sample.served_model = name(&answer.model).map(Arc::from);
     sample.fingerprint = name(&answer.fingerprint).map(Arc::from);
-    // LiteLLM calls it otherwise, and its log too.
-    let ids = ["x-request-id", "x-litellm-call-id"];
-    let id = seen.head.as_ref().and_then(|head| ids.into_iter().find_map(|name| head.header(name)));
+    let id = seen.head.as_ref().and_then(|head| REQUEST_IDS.iter().find_map(|name| head.header(name)));
     sample.request_id = id.map(|id| scrubber.line(id, NAME).into());
     sample.answer_chars = answer.visible.then_some(answer.chars);
     sample.answer_hash = answer.hash();
@@ -149,7 +151,7 @@ fn of_status(head: &Head, body: &[u8]) -> String {
     if let Some(after) = retry_after(head) {
         text.push_str(&format!(", retry after {after}"));
     }
-    if let Some(location) = head.header("location") {
+    if let Some(location) = head.header(&header::LOCATION) {
         text.push_str(&format!(", to {location}"));
     }
     let complaint = complaint(body);
