@@ -47,6 +47,9 @@ impl Scrubber {
 
     /// The text with every echo replaced by `***`.
     pub fn scrub(&self, text: &str) -> String {
+        if self.windows.is_empty() {
+            return text.to_owned();
+        }
         let bytes = text.as_bytes();
         let mut out = String::with_capacity(text.len());
         let mut kept = 0;
@@ -75,7 +78,8 @@ impl Scrubber {
         // The cut before scrubbing only spares work on megabytes. It leaves room for an echo to be whole.
         let room = limit.saturating_mul(4).saturating_add(self.longest);
         let text = &text[..text.floor_char_boundary(room)];
-        escape(&self.scrub(text.trim()), limit)
+        let scrubbed = self.scrub(text.trim());
+        if is_plain(&scrubbed, limit) { scrubbed } else { escape(&scrubbed, limit) }
     }
 
     fn echoes(&self, window: &[u8]) -> bool {
@@ -154,6 +158,11 @@ pub fn escape(text: &str, limit: usize) -> String {
         }
     }
     out
+}
+
+/// Whether there is nothing to escape and nothing to cut, as in almost every name.
+fn is_plain(text: &str, limit: usize) -> bool {
+    text.len() <= limit && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 fn hides(char: char) -> bool {
