@@ -1,6 +1,6 @@
 //! One round: connections opened, a barrier, the loop, and every sample handed on as it lands.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
@@ -128,8 +128,9 @@ impl Round<'_> {
         ready_in: mpsc::UnboundedSender<Ready>,
         samples_in: mpsc::UnboundedSender<Sample>,
     ) -> impl Future<Output = Ledger> + Send + 'static {
-        let round =
-            load::Round { phase: self.phase, number: self.number, gauge: self.gauge.clone(), stop: self.stop.clone() };
+        // A token of its own for each crew: looking at one takes a lock, and crews are not to wait for each other.
+        let stop = Stop { sending: self.stop.sending.child_token(), waiting: self.stop.waiting.child_token() };
+        let round = load::Round { phase: self.phase, number: self.number, gauge: self.gauge.clone(), stop };
         let (endpoint, brief) = (self.endpoint.clone(), self.brief.clone());
         async move {
             let (seats, ready) = open(&endpoint, &brief.case, users, &round.stop).await;
@@ -143,9 +144,11 @@ impl Round<'_> {
                 start.unwrap_or_else(Instant::now)
             };
             let (phase, number, cancel) = (round.phase, round.number, round.stop.waiting.clone());
+            let shots = OnceLock::new();
             let send = move |arrival, seat, start| {
-                let shot = Shot { brief: brief.clone(), phase, round: number, start, cancel: cancel.clone() };
-                ask(endpoint.clone(), shot, arrival, seat)
+                let shot =
+                    || Arc::new(Shot { brief: brief.clone(), phase, round: number, start, cancel: cancel.clone() });
+                ask(endpoint.clone(), shots.get_or_init(shot).clone(), arrival, seat)
             };
             load::drive(arrivals, seats, round, start, send, samples_in).await;
             Ledger::take()
@@ -167,7 +170,7 @@ enum Seat {
 }
 
 /// One request of one user.
-async fn ask(endpoint: Arc<Endpoint>, shot: Shot, arrival: Arrival, seat: Seat) -> (Sample, Seat) {
+async fn ask(endpoint: Arc<Endpoint>, shot: Arc<Shot>, arrival: Arrival, seat: Seat) -> (Sample, Seat) {
     match seat {
         Seat::Ready(connection) => {
             let connection = still_open(connection).await.map(|boxed| *boxed);
