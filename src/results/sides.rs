@@ -44,11 +44,13 @@ fn sides<'a>(run: &'a Run, provenances: &'a [Provenance]) -> Vec<Side<'a>> {
 /// What the manifest tells of a case; of a lone table nothing is known.
 fn provenance(run: &Run, case: &CaseRun) -> Provenance {
     let validity = case.validity.as_ref().map(|validity| validity.label);
+    let labels = case.validity.iter().flat_map(|validity| &validity.metrics);
+    let metrics = labels.map(|(name, metric)| (name.clone(), metric.label)).collect();
     let manifest = &run.manifest;
     // A case that the manifest does not plan has facts of its rows only.
     let planned = run.state.has_manifest && manifest.cases.iter().any(|facts| facts.key() == case.facts.key());
     if !planned {
-        return Provenance { validity, ..Provenance::default() };
+        return Provenance { validity, metrics, ..Provenance::default() };
     }
     Provenance {
         prompts_hash: Some(manifest.prompts_hash.clone()).filter(|hash| !hash.is_empty()),
@@ -57,6 +59,7 @@ fn provenance(run: &Run, case: &CaseRun) -> Provenance {
         parameters: case.facts.parameters.clone().map(|parameters| with_load(parameters, &case.facts)),
         major_version: manifest.tool.as_ref().and_then(|tool| tool.version.split('.').next()?.parse().ok()),
         validity,
+        metrics,
         allow_invalid: manifest.allow_invalid,
     }
 }

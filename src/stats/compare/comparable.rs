@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::stats::metric::distribution_of;
 use crate::stats::summary::Summary;
 use crate::stats::validity::Label;
 
@@ -25,8 +26,24 @@ pub struct Provenance {
     pub major_version: Option<u64>,
     /// The label of the measurement.
     pub validity: Option<Label>,
+    /// The label of each distribution that has one, by its name.
+    pub metrics: BTreeMap<String, Label>,
     /// Whether the run lets doubtful numbers decide.
     pub allow_invalid: bool,
+}
+
+impl Provenance {
+    /// The label of a metric: its distribution's, or where it has none the whole measurement's. What spoils the pace of
+    /// tokens says nothing against latencies.
+    pub fn label(&self, metric: &str) -> Option<Label> {
+        let own = distribution_of(metric).and_then(|distribution| self.metrics.get(distribution));
+        self.validity.map(|whole| own.copied().unwrap_or(whole))
+    }
+
+    /// Whether a metric may be held against another run's.
+    pub fn counts(&self, metric: &str) -> bool {
+        self.label(metric) == Some(Label::Valid) || self.allow_invalid
+    }
 }
 
 /// Something that differs and must not.
@@ -51,8 +68,13 @@ pub struct Comparability {
 
 impl Comparability {
     /// Of a case before and after; what is `varied` on purpose (`model`, `max_tokens` …) may differ, and with a model or
-    /// a length the served model and the length of answers follow.
-    pub fn of(before: (&Summary, &Provenance), after: (&Summary, &Provenance), varied: &[&str]) -> Comparability {
+    /// a length the served model and the length of answers follow. The label is the compared `metric`'s.
+    pub fn of(
+        before: (&Summary, &Provenance),
+        after: (&Summary, &Provenance),
+        varied: &[&str],
+        metric: &str,
+    ) -> Comparability {
         let mut all = Comparability::default();
         let ((summary, known), (other, other_known)) = (before, after);
         let free = |names: &[&str]| names.iter().any(|name| varied.contains(name));
@@ -76,7 +98,7 @@ impl Comparability {
         if !free(&["model", "target", "max_tokens", "prompts", "output length"]) {
             all.lengths(summary, other);
         }
-        all.valid(known, other_known);
+        all.valid(known, other_known, metric);
         all
     }
 
@@ -128,13 +150,12 @@ impl Comparability {
         }
     }
 
-    fn valid(&mut self, before: &Provenance, after: &Provenance) {
-        let (Some(one), Some(other)) = (before.validity, after.validity) else {
+    fn valid(&mut self, before: &Provenance, after: &Provenance, metric: &str) {
+        let (Some(one), Some(other)) = (before.label(metric), after.label(metric)) else {
             self.unchecked.push("validity".to_owned());
             return;
         };
-        let is_fine = |side: &Provenance| side.validity == Some(Label::Valid) || side.allow_invalid;
-        if !is_fine(before) || !is_fine(after) {
+        if !before.counts(metric) || !after.counts(metric) {
             self.mismatch("validity", one.name().to_owned(), other.name().to_owned());
         } else if one != Label::Valid || other != Label::Valid {
             // Whoever ran it said so; the doubt stays in sight.
@@ -166,6 +187,7 @@ mod tests {
             parameters: Some(BTreeMap::from([("temperature".into(), "0".into())])),
             major_version: Some(0),
             validity: Some(Label::Valid),
+            metrics: BTreeMap::new(),
             allow_invalid: false,
         }
     }
@@ -173,7 +195,10 @@ mod tests {
     #[test]
     fn the_same_case_is_comparable_with_itself() {
         let (summary, known) = (summary(&burst()), provenance());
-        assert_eq!(Comparability::of((&summary, &known), (&summary, &known), &[]), Comparability::default());
+        assert_eq!(
+            Comparability::of((&summary, &known), (&summary, &known), &[], "latency_p90"),
+            Comparability::default()
+        );
     }
 
     #[test]
@@ -192,13 +217,13 @@ mod tests {
             ..provenance()
         };
         let after = summary(&samples);
-        let got = Comparability::of((&before, &known), (&after, &other), &[]);
+        let got = Comparability::of((&before, &known), (&after, &other), &[], "latency_p90");
         assert_eq!(got.reasons(), "prompts, max_tokens, served model, output length, validity");
         assert_eq!(got.unchecked, ["stream"]);
         let lengths =
             Mismatch { what: "output length".into(), before: "100 tokens".into(), after: "106 tokens".into() };
         assert_eq!(got.mismatches[3], lengths);
-        let varied = Comparability::of((&before, &known), (&after, &other), &["model", "max_tokens"]);
+        let varied = Comparability::of((&before, &known), (&after, &other), &["model", "max_tokens"], "latency_p90");
         assert_eq!(varied.reasons(), "prompts, validity");
     }
 
@@ -207,10 +232,10 @@ mod tests {
         let (summary, known) = (summary(&burst()), provenance());
         let warm = BTreeMap::from([("temperature".into(), "0.7".into()), ("top_p".into(), "1".into())]);
         let other = Provenance { parameters: Some(warm), ..provenance() };
-        let got = Comparability::of((&summary, &known), (&summary, &other), &[]);
+        let got = Comparability::of((&summary, &known), (&summary, &other), &[], "latency_p90");
         assert_eq!(got.reasons(), "temperature, top_p");
         assert_eq!((got.mismatches[1].before.as_str(), got.mismatches[1].after.as_str()), ("", "1"));
-        let varied = Comparability::of((&summary, &known), (&summary, &other), &["request.temperature"]);
+        let varied = Comparability::of((&summary, &known), (&summary, &other), &["request.temperature"], "latency_p90");
         assert_eq!(varied.reasons(), "top_p");
     }
 
@@ -219,7 +244,7 @@ mod tests {
         let (summary, known) = (summary(&burst()), provenance());
         let doubtful = Provenance { validity: Some(Label::Degraded), ..provenance() };
         let allowed = Provenance { allow_invalid: true, ..doubtful.clone() };
-        let of = |other: &Provenance| Comparability::of((&summary, &known), (&summary, other), &[]);
+        let of = |other: &Provenance| Comparability::of((&summary, &known), (&summary, other), &[], "latency_p90");
         assert_eq!(of(&doubtful).reasons(), "validity");
         let got = of(&allowed);
         assert_eq!((got.reasons().as_str(), got.unchecked.len()), ("", 1));
@@ -227,11 +252,20 @@ mod tests {
     }
 
     #[test]
+    fn the_label_that_counts_is_that_of_what_is_compared() {
+        let (summary, known) = (summary(&burst()), provenance());
+        let metrics = BTreeMap::from([("latency".to_owned(), Label::Valid), ("gap".to_owned(), Label::Degraded)]);
+        let other = Provenance { validity: Some(Label::Degraded), metrics, ..provenance() };
+        let reasons = |metric| Comparability::of((&summary, &known), (&summary, &other), &[], metric).reasons();
+        assert_eq!(["latency_p90", "gap_p99", "makespan"].map(reasons), ["", "validity", "validity"]);
+    }
+
+    #[test]
     fn five_percent_more_tokens_are_still_the_same_length() {
         let (before, known) = (summary(&burst()), provenance());
         let mut samples = burst();
         samples.iter_mut().for_each(|sample| sample.tokens.output = Some(105));
-        let got = Comparability::of((&before, &known), (&summary(&samples), &known), &[]);
+        let got = Comparability::of((&before, &known), (&summary(&samples), &known), &[], "latency_p90");
         assert_eq!(got, Comparability::default());
     }
 }

@@ -3,11 +3,10 @@
 //! An alarm needs at least five earlier runs that are valid and comparable with the one that is looked at, and a value
 //! outside the interval in which 95 % of further runs lie by them. One in twenty runs of an unchanged server leaves it.
 
+use super::Side;
 use super::comparable::Comparability;
 use super::rounds::{Rounds, primary};
 use super::student::{logarithms, prediction};
-use super::{Provenance, Side};
-use crate::stats::validity::Label;
 
 /// A case, run by run.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +40,7 @@ pub fn series(runs: &[Option<Side<'_>>], metric: Option<&str>) -> Series {
     let enough = runs.iter().flatten().all(|side| primary([side.rounds, side.rounds]) == "latency_p90");
     let metric = metric.unwrap_or(if enough { "latency_p90" } else { "latency_median" });
     let values: Vec<Option<f64>> = runs.iter().map(|side| value(side.as_ref()?, metric)).collect();
-    let points = (0..runs.len()).map(|at| Point { value: values[at], alarm: alarm(runs, &values, at) });
+    let points = (0..runs.len()).map(|at| Point { value: values[at], alarm: alarm(runs, &values, at, metric) });
     Series { metric: metric.to_owned(), points: points.collect() }
 }
 
@@ -51,11 +50,11 @@ fn value(side: &Side<'_>, metric: &str) -> Option<f64> {
     Some((logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }
 
-fn alarm(runs: &[Option<Side<'_>>], values: &[Option<f64>], at: usize) -> Option<Alarm> {
-    let (side, value) = (runs[at].as_ref().filter(|side| counts(side.provenance))?, values[at]?);
+fn alarm(runs: &[Option<Side<'_>>], values: &[Option<f64>], at: usize, metric: &str) -> Option<Alarm> {
+    let (side, value) = (runs[at].as_ref().filter(|side| side.provenance.counts(metric))?, values[at]?);
     let is_like = |other: &Side<'_>| {
         let both = ((other.pooled, other.provenance), (side.pooled, side.provenance));
-        counts(other.provenance) && Comparability::of(both.0, both.1, &[]).mismatches.is_empty()
+        other.provenance.counts(metric) && Comparability::of(both.0, both.1, &[], metric).mismatches.is_empty()
     };
     let before = runs[..at].iter().zip(values);
     let earlier: Vec<f64> =
@@ -65,16 +64,13 @@ fn alarm(runs: &[Option<Side<'_>>], values: &[Option<f64>], at: usize) -> Option
     is_out.then_some(Alarm { predicted: [low, high], runs: earlier.len() })
 }
 
-/// Whether a run's numbers may predict, or be held against a prediction.
-fn counts(provenance: &Provenance) -> bool {
-    provenance.validity == Some(Label::Valid) || provenance.allow_invalid
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Provenance;
     use super::super::tests::{provenance, rounds};
     use super::*;
     use crate::stats::summary::Summary;
+    use crate::stats::validity::Label;
 
     /// The points of runs whose rounds take about so long.
     fn points(factors: &[f64], change: impl Fn(usize, &mut Provenance)) -> Vec<Point> {

@@ -183,7 +183,7 @@ impl Judged {
         let sides = [Rounds::of(before.rounds, &metric), Rounds::of(after.rounds, &metric)];
         let varied: Vec<&str> = options.varied.iter().map(String::as_str).collect();
         let comparability =
-            Comparability::of((before.pooled, before.provenance), (after.pooled, after.provenance), &varied);
+            Comparability::of((before.pooled, before.provenance), (after.pooled, after.provenance), &varied, &metric);
         let mut told = CaseComparison {
             key: before.pooled.subject.key.clone(),
             key_after: Some(&after.pooled.subject.key).filter(|key| **key != before.pooled.subject.key).cloned(),
