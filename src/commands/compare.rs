@@ -69,7 +69,7 @@ fn runs(args: &Compare) -> anyhow::Result<(Found, Vec<Found>)> {
     let open = |what: &String| results::open(out, what);
     let (before, others) = match (&args.baseline, args.runs.as_slice()) {
         (Some(baseline), runs) => {
-            let after: Vec<Found> = runs.iter().map(open).collect::<Result<_, _>>()?;
+            let after = open_all(out, runs)?;
             let scenario = after.first().map_or("", |found| found.run.manifest.scenario.as_str());
             (results::baseline(out, scenario, baseline).context("--baseline")?, after)
         }
@@ -81,10 +81,28 @@ fn runs(args: &Compare) -> anyhow::Result<(Found, Vec<Found>)> {
             let [before, after] = results::last_two(out, one)?;
             (before, vec![after])
         }
-        (None, [first, rest @ ..]) => (open(first)?, rest.iter().map(open).collect::<Result<_, _>>()?),
         (None, []) => bail!("name the runs to compare"),
+        (None, all) => {
+            let mut all = open_all(out, all)?;
+            (all.remove(0), all)
+        }
     };
     Ok((before, others))
+}
+
+/// Reads runs two at a time: each may have a million rows.
+fn open_all(out: &Path, all: &[String]) -> anyhow::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for two in all.chunks(2) {
+        let opened = std::thread::scope(|scope| {
+            let readers: Vec<_> = two.iter().map(|what| scope.spawn(|| results::open(out, what))).collect();
+            readers.into_iter().map(|reader| reader.join()).collect::<Vec<_>>()
+        });
+        for one in opened {
+            found.push(one.map_err(|_| anyhow!("reading a run failed"))??);
+        }
+    }
+    Ok(found)
 }
 
 /// One run, taken apart by what its cases differ in.

@@ -3,9 +3,15 @@
 //! `P_q = sorted[floor(q·n)]`, capped at n − 1, in integer arithmetic: the ancestor's rule. A request without a proper
 //! answer is ranked as +∞. This file knows ranks; where the values lie is [`super::values`]' business.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::binomial::at_most;
+
+/// Pairs of ranks that are remembered.
+const MOST_KNOWN: usize = 1024;
 
 /// The rank, from 0, of the percentile among `n` sorted values; `None` of nothing.
 pub fn rank(percent: u64, n: u64) -> Option<u64> {
@@ -26,6 +32,20 @@ pub fn needs(percent: u64) -> u64 {
 /// Equal tails where both ends exist; where one would lie outside the values, the end is the outermost value and the
 /// other tail gets what is left of the 5 %. Source: David and Nagaraja, Order Statistics, 7.1.
 pub fn interval_ranks(percent: u64, n: u64) -> Option<(u64, u64)> {
+    thread_local! {
+        /// Every metric and every round of a case asks for the same few: a search among thousands costs a millisecond.
+        static KNOWN: RefCell<HashMap<(u64, u64), Option<(u64, u64)>>> = RefCell::default();
+    }
+    KNOWN.with_borrow_mut(|known| {
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        *known.entry((percent, n)).or_insert_with(|| search_ranks(percent, n))
+    })
+}
+
+/// The same, searched for.
+fn search_ranks(percent: u64, n: u64) -> Option<(u64, u64)> {
     let q = percent as f64 / 100.0;
     let below_all = (1.0 - q).powf(n as f64);
     let above_all = q.powf(n as f64);
