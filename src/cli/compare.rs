@@ -53,6 +53,8 @@ pub enum ComparisonFormat {
     Markdown,
     /// For programs.
     Json,
+    /// A page with pictures, for a browser.
+    Html,
 }
 
 /// What may differ between cases that are compared.

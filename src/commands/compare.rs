@@ -9,7 +9,8 @@ use super::out::{Out, colour};
 use super::run::RESULTS;
 use crate::cli::{Across, Compare, ComparisonFormat, FailOn, HowToCompare};
 use crate::report::comparison::{Compared, Word, json, markdown, text};
-use crate::results::{self, Found};
+use crate::report::html;
+use crate::results::{self, Found, Run};
 use crate::scenario::plan::CaseKey;
 use crate::scenario::units::parse_share;
 use crate::stats::compare::{Options, versus};
@@ -31,7 +32,8 @@ pub(super) fn compare(args: Compare) -> anyhow::Result<Exit> {
         Compared::of((&before.place, &before.run), (&other.place, &other.run), &options)
     };
     let all: Vec<Compared> = after.iter().map(against).collect();
-    print(&all, args.format)?;
+    let runs: Vec<&Run> = std::iter::once(&before).chain(&after).map(|found| &found.run).collect();
+    print(&all, &runs, args.format)?;
     Ok(exit(&all, &args.how))
 }
 
@@ -150,13 +152,14 @@ fn axis(across: Option<Across>) -> &'static str {
     if across == Some(Across::Target) { "target" } else { "model" }
 }
 
-/// Prints comparisons with the same run.
-pub(super) fn print(all: &[Compared], format: ComparisonFormat) -> anyhow::Result<()> {
+/// Prints comparisons with the same run; `runs` are that one and then the others.
+pub(super) fn print(all: &[Compared], runs: &[&Run], format: ComparisonFormat) -> anyhow::Result<()> {
     let mut page = Vec::new();
     match format {
         ComparisonFormat::Text => text::render(all, colour(), &mut page)?,
         ComparisonFormat::Markdown => markdown::render(all, &mut page)?,
         ComparisonFormat::Json => json::render(all, &mut page)?,
+        ComparisonFormat::Html => html::render_comparison(all, runs, &mut page)?,
     }
     Out::new().text(&String::from_utf8(page).context("a rendering is text")?);
     Ok(())

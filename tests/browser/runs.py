@@ -166,3 +166,23 @@ def large(lamb, folder, users=10_000):
             facts["client"].update(planned=users, issued=users, rows=users)
     (folder / "run.json").write_text(json.dumps(manifest))
     return report(lamb, folder)
+
+
+def comparison(lamb, folder, name, before, after):
+    """The page of two runs side by side; whatever is said of them."""
+    page = folder / f"{name}.html"
+    with open(page, "w") as file:
+        code = subprocess.run([lamb, "compare", before, after, "--format", "html"], stdout=file).returncode
+    assert code in (0, 1, 4), f"compare ended with {code}"
+    return page
+
+
+def slower(lamb, folder):
+    """The clean scenario again, on a server that works on fewer at once."""
+    return comparison(lamb, folder, "slower", (folder / "runs/clean/latest").resolve(), run(lamb, folder, "clean", CLEAN.replace("slots = 12", "slots = 9")))
+
+
+def hostile_pair(lamb, folder):
+    """Payloads on both sides."""
+    found = (folder / "runs/hostile/latest").resolve()
+    return comparison(lamb, folder, "hostile_pair", found, found)

@@ -9,7 +9,7 @@ use crate::commands::{Exit, compare, exit, warn};
 use crate::report::comparison::{Compared, noise, words};
 use crate::report::markdown::escape;
 use crate::report::{self};
-use crate::results::Finished;
+use crate::results::{Finished, Run};
 use crate::runner::{Ended, RunError};
 
 /// Ends both runs, compares them, prints.
@@ -45,7 +45,7 @@ pub(super) fn end(
     }
     let [before, after] = &finished;
     let compared = Compared::of((&place(before), &before.run), (&place(after), &after.run), &options);
-    print(&compared, args)?;
+    print(&compared, &[&before.run, &after.run], args)?;
     // Of one thing against itself no verdict is a regression: it is a false alarm, and said to be one.
     let verdict = if args.aa { Exit::Passed } else { compare::exit(&[compared], how) };
     Ok(worst.max(verdict))
@@ -65,7 +65,7 @@ fn place(finished: &Finished) -> String {
     finished.folder.as_ref().map(|folder| folder.display().to_string()).unwrap_or_default()
 }
 
-fn print(compared: &Compared, args: &Ab) -> anyhow::Result<()> {
+fn print(compared: &Compared, runs: &[&Run], args: &Ab) -> anyhow::Result<()> {
     let noise = if args.aa { noise::lines(compared) } else { Vec::new() };
     let mut out = Out::new();
     match args.format {
@@ -75,16 +75,16 @@ fn print(compared: &Compared, args: &Ab) -> anyhow::Result<()> {
             out.line(&last);
         }
         ComparisonFormat::Text => {
-            compare::print(std::slice::from_ref(compared), args.format)?;
+            compare::print(std::slice::from_ref(compared), runs, args.format)?;
             noise.iter().for_each(|line| out.line(&format!("\n{line}")));
         }
         ComparisonFormat::Markdown => {
-            compare::print(std::slice::from_ref(compared), args.format)?;
+            compare::print(std::slice::from_ref(compared), runs, args.format)?;
             noise.iter().for_each(|line| out.line(&format!("\n{}", escape(line))));
         }
-        // The document has its schema: what it has no field for is said beside it.
-        ComparisonFormat::Json => {
-            compare::print(std::slice::from_ref(compared), args.format)?;
+        // The document has its schema, the page its end: what they have no place for is said beside them.
+        ComparisonFormat::Json | ComparisonFormat::Html => {
+            compare::print(std::slice::from_ref(compared), runs, args.format)?;
             noise.iter().for_each(|line| warn(line));
         }
     }

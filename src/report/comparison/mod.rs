@@ -9,7 +9,7 @@ pub mod text;
 pub mod words;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use crate::results::{self, Run};
 use crate::stats::compare::verdict::Verdict;

@@ -1,4 +1,4 @@
-//! `report.html`: a run on one page that opens from a disk, without a network, and in which nothing that a server sent
+//! `report.html`: a run, or runs side by side, on one page that opens from a disk, without a network, and in which nothing that a server sent
 //! can run.
 //!
 //! The template escapes whatever is not our own picture; style and script are named by their hash in the page's policy,
@@ -7,7 +7,9 @@
 
 mod bars;
 mod case;
+mod comparison;
 mod ecdf;
+mod forest;
 mod growth;
 mod run;
 mod svg;
@@ -25,22 +27,31 @@ use minijinja::{Environment, Value, context};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use self::comparison::ComparisonPage;
 use self::run::RunPage;
 use crate::report::Advice;
+use crate::report::comparison::Compared;
 use crate::results::Run;
 
 const STYLE: &str = include_str!("report.css");
 const SCRIPT: &str = include_str!("report.js");
-const TEMPLATES: [(&str, &str); 3] = [
+const TEMPLATES: [(&str, &str); 4] = [
     ("page.html", include_str!("page.html")),
     ("parts.html", include_str!("parts.html")),
     ("run.html", include_str!("run.html")),
+    ("comparison.html", include_str!("comparison.html")),
 ];
 
 /// Writes the page of a run.
 pub fn render(run: &Run, advice: Advice<'_>, out: &mut dyn Write) -> io::Result<()> {
     let page = RunPage::of(run, advice);
     write("run.html", &page.title, &run::data(run), &page, out)
+}
+
+/// Writes the page of comparisons with the same run; `runs` are that one and then the others, in order.
+pub fn render_comparison(all: &[Compared], runs: &[&Run], out: &mut dyn Write) -> io::Result<()> {
+    let page = ComparisonPage::of(all, runs);
+    write("comparison.html", &page.title, "{\"outcomes\":[],\"cases\":{}}", &page, out)
 }
 
 /// Fills a template. `data` is JSON of ours, without a `<` in it.

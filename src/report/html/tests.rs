@@ -1,7 +1,10 @@
 //! What the page owes: it shows the run, runs nothing of a server's, and asks nobody for anything.
 
 use super::*;
+use crate::report::comparison::tests::some_comparison;
 use crate::report::tests::{advice, some_run};
+use crate::stats::compare::Options;
+use crate::stats::compare::comparable::Mismatch;
 use crate::stats::failures::FailureGroup;
 
 const PAYLOAD: &str = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&<!--";
@@ -114,17 +117,57 @@ fn a_run_of_nothing_is_a_page_too() {
 
 #[test]
 fn what_the_page_says_of_a_run() {
-    let page = words(&some_run());
-    // Pictures are looked at in a browser; words are held here.
+    insta::assert_snapshot!(said(&words(&some_run())));
+}
+
+fn comparison_page(all: &[Compared], runs: &[&Run]) -> String {
+    let mut out = Vec::new();
+    render_comparison(all, runs, &mut out).unwrap();
+    String::from_utf8(out).unwrap().replace(STYLE, "").replace(SCRIPT, "")
+}
+
+#[test]
+fn what_the_page_says_of_two_runs() {
+    insta::assert_snapshot!(said(&comparison_page(&[some_comparison()], &[])));
+}
+
+#[test]
+fn both_distributions_lie_over_each_other_with_every_round() {
+    let (before, after) = (some_run(), some_run());
+    let compared = Compared::of(("a", &before), ("b", &after), &Options::default());
+    let page = comparison_page(std::slice::from_ref(&compared), &[&before, &after]);
+    assert_eq!(compared.comparison.cases.len(), 2);
+    for (class, times) in [("curve before", 2), ("curve each-before", 4), ("curve each", 4), ("curve", 2)] {
+        assert_eq!(page.matches(&format!("<path class=\"{class}\"")).count(), times, "{class}");
+    }
+}
+
+#[test]
+fn nothing_that_a_run_says_becomes_markup_beside_another() {
+    let (before, after) = (hostile(), hostile());
+    let mut compared = Compared::of((PAYLOAD, &before), (PAYLOAD, &after), &Options::default());
+    let mut key = compared.comparison.cases[0].key.clone();
+    key.model = PAYLOAD.into();
+    compared.comparison.missing = vec![key];
+    compared.comparison.cases[0].why = Some(PAYLOAD.into());
+    let mismatch = Mismatch { what: PAYLOAD.into(), before: PAYLOAD.into(), after: PAYLOAD.into() };
+    compared.comparison.cases[0].comparability.mismatches.push(mismatch);
+    let page = comparison_page(&[compared], &[&before, &after]);
+    assert_eq!((page.matches("<script").count(), page.matches("</script").count()), (2, 2));
+    assert!(!page.contains("<img") && !page.contains("<!--") && page.matches("&lt;img").count() > 3, "{page}");
+}
+
+/// What is read of a page; pictures are looked at in a browser.
+fn said(page: &str) -> String {
     let mut said = String::new();
-    let mut rest = page.as_str();
+    let mut rest = page;
     while let Some(at) = rest.find("<svg") {
         let end = rest[at..].find("</svg>").map_or(rest.len(), |end| at + end + 6);
         said.push_str(&rest[..at]);
         rest = &rest[end..];
     }
     said.push_str(rest);
-    insta::assert_snapshot!(text_of(&said));
+    text_of(&said)
 }
 
 /// What is read of a page: its text, a line for each element that has some.
