@@ -70,7 +70,7 @@ fn every_command_works_in_the_order_in_which_it_is_read() {
             line = line.replacen("lamb-load burst", &format!("lamb-load burst --url {}", mock.url), 1);
         }
         // Whether this machine, which runs other tests meanwhile, may be believed is not what is asked here.
-        for verb in ["lamb-load run ", "lamb-load burst "] {
+        for verb in ["lamb-load run ", "lamb-load burst ", "lamb-load ab "] {
             line = line.replacen(verb, &format!("{verb}--allow-invalid "), 1);
         }
         let mut command = Command::new("sh");
