@@ -60,6 +60,27 @@ fn the_slower_side_is_worse_and_the_runs_it_leaves_say_so_again() {
 }
 
 #[test]
+fn auto_stops_at_a_look_and_keeps_the_level_that_the_look_leaves() {
+    let folder = Folder::new();
+    folder.write("s.toml", &FAST_AND_SLOW.replace("400ms", "300ms"));
+    let done = ab(&folder, &["s.toml", "--vary", "target=fast,slow", "--pairs", "auto", "--format", "json"]);
+    let told = document(&done);
+    assert_eq!((done.code, &told["verdict"]), (Some(1), &"worse".into()), "{}", done.said());
+    let facts = manifest(&sides(&folder, "s")[0]);
+    // How many it takes is this machine's affair: as a rule, five.
+    let level = match facts["repeat"].as_u64() {
+        Some(5) => 0.0005,
+        Some(10) => 0.014,
+        Some(15) => 0.045,
+        other => panic!("{other:?} pairs are none that one may look at"),
+    };
+    assert_eq!((&facts["ab"]["level"], &facts["ab"]["pairs"]), (&level.into(), &15.into()));
+    assert!(told["cases"][0]["p"].as_f64().unwrap() < level, "{told}");
+    assert_eq!(told["cases"][0]["before"].as_array().map(Vec::len), facts["repeat"].as_u64().map(|n| n as usize));
+    assert!(done.err.contains("pair 1 of at most 15: "), "{}", done.err);
+}
+
+#[test]
 fn pairs_stand_together_and_the_seed_decides_who_is_first() {
     let order = |seed: &str| {
         let folder = Folder::new();
@@ -144,7 +165,7 @@ fn two_scenarios_are_two_sides() {
 fn ctrl_c_keeps_both_partial_runs() {
     let folder = Folder::new();
     folder.write("s.toml", &scenario("users = [2]", QUICK, "[preflight]\nrequests = 0"));
-    let child = folder.start(&["ab", "s.toml", "--aa", "--pairs", "10000", "--gap", "20ms"]);
+    let child = folder.start(&["ab", "s.toml", "--aa", "--pairs", "1000", "--gap", "20ms"]);
     wait_until("two pairs", || {
         let runs = folder.runs("s");
         runs.len() == 2 && runs.iter().all(|run| load(run).len() >= 4)

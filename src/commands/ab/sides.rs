@@ -25,8 +25,8 @@ impl Pairs {
     pub(super) fn parse(text: &str) -> anyhow::Result<Pairs> {
         match text.parse() {
             _ if text == "auto" => Ok(Pairs::Auto),
-            Ok(pairs @ 2..=10_000) => Ok(Pairs::Fixed(pairs)),
-            _ => bail!("--pairs: {text} is no number of pairs: write 2 or more (8 is a good start), or auto"),
+            Ok(pairs @ 2..=1000) => Ok(Pairs::Fixed(pairs)),
+            _ => bail!("--pairs: {text} is no number of pairs: write 2 to 1000 (8 is a good start), or auto"),
         }
     }
 
