@@ -112,6 +112,9 @@ async fn pair_of(
     let of = works.len();
     let mut is_first = pair == 1;
     for (number, works) in (1..).zip(works) {
+        // Of a loop that time ends one side asks more often: both go on from the same number.
+        let serial = halls[0].serial.max(halls[1].serial);
+        halls.iter_mut().for_each(|hall| hall.serial = serial);
         for side in pairs::order(halls[0].plan.seed, pair) {
             let (hall, work) = (&mut halls[side], &mut works[side]);
             let tell = &mut |event: Event<'_>| tell(side, event);

@@ -7,7 +7,8 @@
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
-/// Streams of chance of its own: rounds draw their prompts from the streams of their numbers.
+/// Streams of chance of its own: rounds draw their prompts from the streams of their numbers, and the thoughts of a user
+/// that shares one begin 64 words later.
 const STREAM: u64 = 0x6162_0000_0000;
 
 /// The sides (0 is before, 1 is after) of the pair (1-based) in the order in which they are measured.

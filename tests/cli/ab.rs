@@ -125,6 +125,38 @@ fn both_sides_ask_the_same_within_a_pair_and_something_else_in_the_next() {
 }
 
 #[test]
+fn a_side_that_asks_more_often_goes_on_from_the_same_number() {
+    let folder = Folder::new();
+    let start = |wait: &str, log: &str| Mock::start(&folder, &["--first-token", wait, "--tokens", "1", "--log", log]);
+    let mocks = [start("10ms", "fast.jsonl"), start("150ms", "slow.jsonl")];
+    let [fast, slow] = [&mocks[0].url, &mocks[1].url];
+    let text = format!(
+        "models = [\"m\"]\nusers = [1]\n[targets.fast]\nurl = \"{fast}\"\n[targets.slow]\nurl = \"{slow}\"\n\
+         [closed]\nduration = \"400ms\"\n[request]\ncache_bust = \"suffix\"\n[preflight]\nrequests = 0\n"
+    );
+    folder.write("s.toml", &text);
+    let done = ab(&folder, &["s.toml", "--vary", "target=fast,slow", "--pairs", "2"]);
+    assert!(matches!(done.code, Some(0 | 1)), "{}", done.said());
+    mocks.into_iter().for_each(Mock::stop);
+    let runs = sides(&folder, "s");
+    let second_round_begins_at = |log: &str, run: &Path| {
+        let log = std::fs::read_to_string(folder.path().join(log)).unwrap();
+        let number = |line: &str| {
+            let marker = serde_json::from_str::<serde_json::Value>(line).unwrap()["marker"].as_str()?.to_owned();
+            marker.rsplit_once("(request ")?.1.trim_end_matches(')').parse::<u64>().ok()
+        };
+        let mut numbers: Vec<u64> = log.lines().filter_map(number).collect();
+        numbers.sort_unstable();
+        let first = load(run).iter().filter(|row| row["round"] == "1").count();
+        (first, numbers[first])
+    };
+    let fast = second_round_begins_at("fast.jsonl", &runs[0]);
+    let slow = second_round_begins_at("slow.jsonl", &runs[1]);
+    assert_eq!(fast.1, slow.1, "{fast:?} {slow:?}");
+    assert_ne!(fast.0, slow.0, "one side asks more often");
+}
+
+#[test]
 fn a_thing_against_itself_gives_the_noise_floor_and_no_failure() {
     let folder = Folder::new();
     folder.write("s.toml", &scenario("users = [4]", QUICK, ""));
