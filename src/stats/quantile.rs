@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::binomial::at_most;
 
+/// The lower and the upper rank of an interval, where there is one.
+pub type Ranks = Option<(u64, u64)>;
+
 /// Pairs of ranks that are remembered.
 const MOST_KNOWN: usize = 1024;
 
@@ -31,10 +34,10 @@ pub fn needs(percent: u64) -> u64 {
 ///
 /// Equal tails where both ends exist; where one would lie outside the values, the end is the outermost value and the
 /// other tail gets what is left of the 5 %. Source: David and Nagaraja, Order Statistics, 7.1.
-pub fn interval_ranks(percent: u64, n: u64) -> Option<(u64, u64)> {
+pub fn interval_ranks(percent: u64, n: u64) -> Ranks {
     thread_local! {
         /// Every metric and every round of a case asks for the same few: a search among thousands costs a millisecond.
-        static KNOWN: RefCell<HashMap<(u64, u64), Option<(u64, u64)>>> = RefCell::default();
+        static KNOWN: RefCell<HashMap<(u64, u64), Ranks>> = RefCell::default();
     }
     KNOWN.with_borrow_mut(|known| {
         if known.len() >= MOST_KNOWN {
@@ -45,7 +48,7 @@ pub fn interval_ranks(percent: u64, n: u64) -> Option<(u64, u64)> {
 }
 
 /// The same, searched for.
-fn search_ranks(percent: u64, n: u64) -> Option<(u64, u64)> {
+fn search_ranks(percent: u64, n: u64) -> Ranks {
     let q = percent as f64 / 100.0;
     let below_all = (1.0 - q).powf(n as f64);
     let above_all = q.powf(n as f64);
