@@ -51,6 +51,8 @@ fn every_command_works_in_the_order_in_which_it_is_read() {
     copy_scenarios(&Path::new(ROOT).join("scenarios"), &folder.path().join("scenarios"), &mock.url);
     let program = Path::new(env!("CARGO_BIN_EXE_lamb-load"));
     let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap_or_default());
+    // A place for numbers, as the README says.
+    folder.write("README.md", &blocks("md").concat());
     let mut ran = 0;
     let mut exported = Vec::new();
     for line in blocks("sh").iter().flat_map(|block| block.lines()) {
