@@ -42,7 +42,7 @@ pub struct Endpoint {
 /// One arrival carried out.
 pub(super) struct Attempt {
     pub(super) sample: Sample,
-    pub(super) connection: Option<Connection>,
+    pub(super) connection: Option<Box<Connection>>,
     /// The answer's headers; only in pre-flight.
     pub(super) headers: Vec<(String, String)>,
     pub(super) stop: Option<Stop>,
@@ -130,15 +130,16 @@ impl Endpoint {
     }
 
     /// Opens a connection, to be kept for a later [`Endpoint::send`].
-    pub async fn connect(&self, timeouts: &Timeouts) -> Result<Connection, Unreached> {
+    pub async fn connect(&self, timeouts: &Timeouts) -> Result<Box<Connection>, Unreached> {
         let mut connection = self.connect_within(timeouts.connect, Stop::ConnectTimeout).await?;
         connection.keep();
         Ok(connection)
     }
 
-    async fn connect_within(&self, limit: Duration, late: Stop) -> Result<Connection, Unreached> {
+    async fn connect_within(&self, limit: Duration, late: Stop) -> Result<Box<Connection>, Unreached> {
         match timeout(limit, connect(self.route())).await {
-            Ok(Ok(connection)) => Ok(connection),
+            // In a box, for it goes through many hands.
+            Ok(Ok(connection)) => Ok(Box::new(connection)),
             Ok(Err(error)) => Err(Unreached::by(&error)),
             Err(_) => Err(Unreached::late(late)),
         }
@@ -160,14 +161,14 @@ impl Endpoint {
         &self,
         arrival: Arrival,
         shot: &Shot,
-        connection: Option<Connection>,
-    ) -> (Sample, Option<Connection>) {
+        connection: Option<Box<Connection>>,
+    ) -> (Sample, Option<Box<Connection>>) {
         let Attempt { sample, connection, .. } = self.attempt(arrival, shot, connection).await;
         (sample, connection)
     }
 
     /// [`Endpoint::send`], and what pre-flight wants to know beside.
-    pub(super) async fn attempt(&self, arrival: Arrival, shot: &Shot, connection: Option<Connection>) -> Attempt {
+    pub(super) async fn attempt(&self, arrival: Arrival, shot: &Shot, connection: Option<Box<Connection>>) -> Attempt {
         let issued = Instant::now();
         let brief = &*shot.brief;
         let timeouts = &brief.case.timeouts;
@@ -220,7 +221,7 @@ impl Endpoint {
         &self,
         timeouts: &Timeouts,
         cancel: &CancellationToken,
-    ) -> Result<Connection, Unreached> {
+    ) -> Result<Box<Connection>, Unreached> {
         let late = if timeouts.total < timeouts.connect { Stop::TotalTimeout } else { Stop::ConnectTimeout };
         let connecting = self.connect_within(timeouts.connect.min(timeouts.total), late);
         cancel.run_until_cancelled(connecting).await.unwrap_or(Err(Unreached::late(Stop::Cancelled)))

@@ -181,7 +181,7 @@ impl Diagnosis {
         cancel: &CancellationToken,
     ) -> Attempt {
         let shot = self.shot(endpoint, case, cancel, Instant::now());
-        endpoint.attempt(ARRIVAL, &shot, connection).await
+        endpoint.attempt(ARRIVAL, &shot, connection.map(Box::new)).await
     }
 
     fn shot(&self, endpoint: &Endpoint, case: &Arc<Case>, cancel: &CancellationToken, start: Instant) -> Shot {

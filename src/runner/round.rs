@@ -173,10 +173,10 @@ enum Seat {
 async fn ask(endpoint: Arc<Endpoint>, shot: Arc<Shot>, arrival: Arrival, seat: Seat) -> (Sample, Seat) {
     match seat {
         Seat::Ready(connection) => {
-            let connection = still_open(connection).await.map(|boxed| *boxed);
+            let connection = still_open(connection).await;
             let (sample, connection) = endpoint.send(arrival, &shot, connection).await;
             let connection = connection.filter(|_| shot.brief.case.target.connections == Connections::Warm);
-            (sample, Seat::Ready(connection.map(Box::new)))
+            (sample, Seat::Ready(connection))
         }
         Seat::Unreached(unreached) => (endpoint.unreached(arrival, &shot, &unreached), Seat::Ready(None)),
     }
@@ -196,7 +196,7 @@ async fn open(endpoint: &Endpoint, case: &Case, users: Vec<u32>, stop: &Stop) ->
     let mut ready = Ready::default();
     let connect = || async {
         match endpoint.connect(&case.timeouts).await {
-            Ok(connection) => Seat::Ready(Some(Box::new(connection))),
+            Ok(connection) => Seat::Ready(Some(connection)),
             Err(unreached) => Seat::Unreached(unreached),
         }
     };

@@ -25,7 +25,7 @@ async fn kept(load: Load, rest: &str, after: u64) -> (bool, Duration) {
     let target = Arc::new(Target { connections: Connections::Warm, ..Target::clone(&shot.brief.case.target) });
     let case = Arc::new(Case { load, target, ..Case::clone(&shot.brief.case) });
     let shot = Shot { brief: Arc::new(endpoint.brief(&case, &Learnt::nothing(ServerKind::OpenAi))), ..shot };
-    let (sample, connection) = endpoint.send(arrival(), &shot, Some(connection)).await;
+    let (sample, connection) = endpoint.send(arrival(), &shot, Some(Box::new(connection))).await;
     server.abort();
     assert!(sample.outcome.is_ok() && sample.latency() == Some(MS(100)), "{sample:?}");
     (connection.is_some(), sample.at.end)

@@ -148,7 +148,7 @@ async fn a_request_that_is_called_off_keeps_what_was_seen_of_it() {
         sleep(MS(300)).await;
         cancel.cancel();
     });
-    let (sample, connection) = endpoint.send(super::script::arrival(), &shot, Some(connection)).await;
+    let (sample, connection) = endpoint.send(super::script::arrival(), &shot, Some(Box::new(connection))).await;
     let expected = "cancelled 200 | m | 3 chars | 1 events | ttfe ttft ttfo | called off, 92 bytes in 1 events";
     assert_eq!(row(&sample), expected);
     assert!(connection.is_none() && sample.at.end == MS(300));
