@@ -11,6 +11,8 @@ pub(crate) struct Check {
     pub(crate) target: Target,
     /// Simulated so many times as often as the others: what lies close to its target needs more.
     pub(crate) weight: u32,
+    /// Simulated once where the others are so often: what takes its time.
+    pub(crate) seldom: u32,
     pub(crate) happens: Box<dyn Fn(&mut ChaCha8Rng) -> bool + Sync>,
 }
 
@@ -21,7 +23,14 @@ impl Check {
         target: Target,
         happens: impl Fn(&mut ChaCha8Rng) -> bool + Sync + 'static,
     ) -> Check {
-        Check { group, what: what.into(), target, weight: 1, happens: Box::new(happens) }
+        Check { group, what: what.into(), target, weight: 1, seldom: 1, happens: Box::new(happens) }
+    }
+}
+
+impl Check {
+    /// How often it is simulated where one of the plain ones is so often.
+    pub(crate) fn tries(&self, plain: u32) -> u32 {
+        (plain * self.weight / self.seldom).max(1)
     }
 }
 

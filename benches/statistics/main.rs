@@ -4,6 +4,7 @@
 //! `cargo bench --bench statistics` takes about two minutes, `-- --short` a quarter of one. Seeded: no clock, no sockets,
 //! the same table each time.
 
+mod bursts;
 mod check;
 mod checks;
 mod power;
@@ -32,7 +33,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let tries = if has("--short") { TRIES_SHORT } else { TRIES };
-    let checks = checks::all();
+    let mut checks = checks::all();
+    checks.extend(bursts::all());
     let found = simulate(&checks, tries);
     let mut missed = 0;
     let mut group = "";
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
             group = check.group;
             println!("\n{group}");
         }
-        let met = check.target.is_met(share, tries * check.weight, has("--short"));
+        let met = check.target.is_met(share, check.tries(tries), has("--short"));
         missed += usize::from(!met);
         let mark = if met { "" } else { "   MISSED" };
         println!("  {:<64} {:>6.2}   {}{mark}", check.what, share * 100.0, check.target);
@@ -63,7 +65,7 @@ fn simulate(checks: &[Check], tries: u32) -> Vec<f64> {
             let Some(check) = checks.get(index) else { return };
             let mut rng = ChaCha8Rng::seed_from_u64(2026);
             rng.set_stream(index as u64);
-            let tries = tries * check.weight;
+            let tries = check.tries(tries);
             let times = (0..tries).filter(|_| (check.happens)(&mut rng)).count();
             shares.lock().expect("no thread panics with it")[index] = times as f64 / f64::from(tries);
         }

@@ -82,13 +82,6 @@ fn nothing_is_said_where_answers_differ_too_much() {
 }
 
 #[test]
-#[ignore = "a minute in a release build: the claim of 95 in 100, in full"]
-fn ninety_five_of_a_hundred_bursts_are_told_right() {
-    hold(100);
-    keep_silent(100);
-}
-
-#[test]
 fn the_evidence_names_steps_where_there_are_any() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let got = infer(&[burst(&services(50, 0.0, &mut rng), 8)], Some(1.0));
