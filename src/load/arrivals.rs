@@ -57,7 +57,7 @@ impl Arrivals {
             Load::Closed { until, think, .. } => {
                 let turn = self.turns.get(user as usize - 1)?.fetch_add(1, Ordering::Relaxed) + 1;
                 let due = last_end.map_or(Duration::ZERO, |end| end.saturating_add(self.thought(think, user, turn)));
-                Some(self.arrival(self.take(until, due)?, user, turn, due))
+                Some(self.arrival(self.take(until, user, turn, due)?, user, turn, due))
             }
         }
     }
@@ -67,12 +67,14 @@ impl Arrivals {
         self.load.requests().unwrap_or_else(|| self.taken.load(Ordering::Relaxed))
     }
 
-    /// The number of a further request, if there is one.
-    fn take(&self, until: Until, due: Duration) -> Option<u64> {
+    /// The number of a further request, if there is one. Of a number of requests each user has its first for certain,
+    /// however late its thread begins.
+    fn take(&self, until: Until, user: u32, turn: u32, due: Duration) -> Option<u64> {
         let take = || self.taken.fetch_add(1, Ordering::Relaxed) + 1;
         match until {
             Until::Time(end) => (due < end).then(take),
-            Until::Requests(all) => Some(take()).filter(|request| *request <= all),
+            Until::Requests(_) if turn == 1 => Some(u64::from(user)),
+            Until::Requests(all) => Some(self.turns.len() as u64 + take()).filter(|request| *request <= all),
         }
     }
 
