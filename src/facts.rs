@@ -89,7 +89,7 @@ pub struct ReadLag {
     pub without_kernel_time: u64,
 }
 
-/// How far the median or the P99 of a metric may lie from ours, in milliseconds: a read that holds several events carries
+/// How far a percentile of a metric (P50, P90, P95, P99) may lie from ours, in milliseconds: a read that holds several events carries
 /// only its last segment's instant, and the earlier ones may have come earlier. `None` where there is no value.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]

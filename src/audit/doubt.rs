@@ -12,6 +12,9 @@ use super::lag::delays;
 use crate::facts::Moves;
 use crate::sample::Sample;
 
+/// What is printed of a distribution, and what gates ask for.
+const PERCENTS: [u64; 4] = [50, 90, 95, 99];
+
 /// What is uncertain of the streams of a round so far.
 #[derive(Debug)]
 pub struct Doubts {
@@ -112,7 +115,7 @@ impl Range {
         self.uncertain.get_or_insert_with(|| Box::new([delays(), delays(), delays()]))
     }
 
-    /// The farthest that the median or the P99 may be moved; `None` of nothing.
+    /// The farthest that a percentile may be moved; `None` of nothing.
     fn moves_ms(&self) -> Option<f64> {
         if self.ours.is_empty() {
             return None;
@@ -123,7 +126,7 @@ impl Range {
             // What is taken away was put in before, and all have the same bounds.
             let _ = moved.subtract(ours);
             let _ = moved.add(to);
-            [50, 99].map(|q| ranked(&moved, q).abs_diff(ranked(&self.ours, q))).into_iter().max()
+            PERCENTS.map(|q| ranked(&moved, q).abs_diff(ranked(&self.ours, q))).into_iter().max()
         };
         [least, most].into_iter().filter_map(moved).max().map(|ns| ns as f64 / 1e6)
     }
