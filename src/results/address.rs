@@ -95,7 +95,8 @@ pub fn baseline(out: &Path, scenario: &str, what: &str) -> Result<Found, Address
         Some((revision, path)) => committed(Path::new("."), revision, path),
         // A path that starts with ./ is looked up from here, as a folder would be.
         None => {
-            let path = format!("./{}/{scenario}", out.display());
+            let here = std::env::current_dir().unwrap_or_default();
+            let path = format!("./{}/{scenario}", out.strip_prefix(&here).unwrap_or(out).display());
             committed(Path::new("."), named, &path)
         }
     }

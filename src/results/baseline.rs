@@ -90,7 +90,8 @@ impl Manifest {
     /// The lines of `vs_baseline`; those of a later version that compare in a way unknown here are left out.
     pub fn relative_gates(&self) -> Vec<RelativeGate> {
         let gate = |text: &GateText| {
-            let gate = text.gate()?;
+            // What a stranger's file says is no tolerance where nothing, or everything, would be one.
+            let gate = text.gate().filter(|gate| gate.threshold.is_finite() && gate.threshold > -1.0)?;
             Some(RelativeGate { metric: gate.metric, op: gate.op, change: gate.threshold, text: gate.text })
         };
         self.vs_baseline.iter().filter_map(gate).collect()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::btree_map::Entry;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,6 +22,9 @@ use crate::stats::{GateResult, Limits, Observation, Subject, Summary, Tally, Tim
 /// Pre-flight samples that are kept of a target and model.
 const PREFLIGHTS: usize = 16;
 
+/// Rounds that are read of a file, all cases together.
+const MOST_ROUNDS: usize = 20_000;
+
 /// Cases that a table without a plan is taken to have.
 const SOME_CASES: usize = 10;
 
@@ -38,6 +42,9 @@ pub(super) struct Collected {
     rows: u64,
     /// Cases that share the pictures' room.
     sharers: usize,
+    /// Rounds that may still be begun, where they are bounded, and the rows of those that found no room.
+    room: Option<usize>,
+    beyond: u64,
 }
 
 /// What rows belong to, and where that is once it was looked up.
@@ -69,6 +76,17 @@ impl Collected {
         collected
     }
 
+    /// Takes rounds up to a bound and counts the rows of others: of a file from anywhere no row may cost as much as a
+    /// round does.
+    pub(super) fn bounded(self) -> Collected {
+        Collected { room: Some(MOST_ROUNDS), ..self }
+    }
+
+    /// Rows of rounds beyond the bound.
+    pub(super) fn beyond(&self) -> u64 {
+        self.beyond
+    }
+
     /// Adds a row as it was read: what enters numbers goes there without a sample in between. `prompt` knows the place of
     /// a prompt by its name.
     pub(super) fn add_row(&mut self, place: &mut Place, row: &Row<'_>, prompt: impl Fn(&str) -> usize) {
@@ -79,7 +97,7 @@ impl Collected {
         };
         self.rows += 1;
         let at = *place.case.get_or_insert_with(|| self.find(&place.home, place.users));
-        self.cases[at].observe(&seen, self.limits);
+        self.beyond += u64::from(!self.cases[at].observe(&seen, self.limits, &mut self.room));
     }
 
     /// Adds the sample of one row. It has been through that row: what the row does not tell is not asked for.
@@ -96,7 +114,7 @@ impl Collected {
             return;
         }
         if let Some(seen) = Observation::of(sample) {
-            case.observe(&seen, self.limits);
+            self.beyond += u64::from(!case.observe(&seen, self.limits, &mut self.room));
         }
         if self.samples.len() < self.keep {
             self.samples.push((place, Sample { gaps_us: Vec::new(), ..sample.clone() }));
@@ -197,9 +215,19 @@ impl Collected {
 }
 
 impl CaseRows {
-    fn observe(&mut self, seen: &Observation<'_>, limits: Limits) {
-        self.rounds.entry(seen.round).or_insert_with(|| Tally::new(limits)).observe(seen);
+    /// Takes in one request; not where it would begin a round for which there is no room.
+    fn observe(&mut self, seen: &Observation<'_>, limits: Limits, room: &mut Option<usize>) -> bool {
+        let tally = match self.rounds.entry(seen.round) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if *room == Some(0) => return false,
+            Entry::Vacant(new) => {
+                *room = room.map(|room| room - 1);
+                new.insert(Tally::new(limits))
+            }
+        };
+        tally.observe(seen);
         self.timeline.add(seen, self.facts.requests.unwrap_or(0));
+        true
     }
 
     fn into_run(

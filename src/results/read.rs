@@ -97,12 +97,12 @@ pub(super) fn assemble<R: Read>(
     rows: Option<(R, &Path)>,
     keep: usize,
 ) -> Result<Run, ReadError> {
-    let mut collected = Collected::of(manifest.as_ref().unwrap_or(&Manifest::default()), keep);
+    let mut collected = Collected::of(manifest.as_ref().unwrap_or(&Manifest::default()), keep).bounded();
     let unreadable = match rows {
         Some((bytes, path)) => add_rows(bytes, path, manifest.as_ref(), &mut collected)?,
         None => 0,
     };
-    let state = State::of(manifest.as_ref(), unreadable);
+    let state = State::of(manifest.as_ref(), unreadable + collected.beyond());
     let manifest = manifest.unwrap_or_default();
     collected.take_gaps(&manifest);
     let mut run = collected.into_run(manifest, state);

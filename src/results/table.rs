@@ -11,7 +11,7 @@ use crate::results::record::Record;
 const CHUNK: usize = 1 << 18;
 
 /// The longest line; cells of ours are bounded far below.
-const LONGEST: usize = 1 << 26;
+const LONGEST: usize = 1 << 22;
 
 /// A file of rows, read once from its beginning.
 pub(super) struct Table<R> {
