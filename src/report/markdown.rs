@@ -29,9 +29,9 @@ pub fn render(run: &Run, advice: Advice<'_>, out: &mut dyn Write) -> io::Result<
     let name = if run.manifest.scenario.is_empty() { "requests.csv" } else { &run.manifest.scenario };
     let tag: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).take(100).collect();
     let mut page = format!("<!-- lamb-load: run {tag} -->\n# {}\n\n", code(&first(name, 200)));
-    page += &format!("**{}**\n\n", escape(&first(&verdict::headline(run), PROSE)));
+    page += &format!("**{}**\n\n", first(&escape(&verdict::headline(run)), PROSE));
     for prose in [&run.manifest.description, &run.manifest.notes].into_iter().flatten() {
-        page += &format!("{}\n\n", escape(&first(prose, PROSE)));
+        page += &format!("{}\n\n", first(&escape(&first(prose, PROSE)), PROSE));
     }
     page += &written(|out| table(run, &run.cases, out), TABLE, || told(run))?;
     let end = written(|out| provenance(run, out), usize::MAX, String::new)?;

@@ -82,7 +82,8 @@ fn fenced<'a>(fence: Option<&'a str>, line: &'a str) -> Option<&'a str> {
     match fence {
         Some(open) if line.starts_with(open) && line.trim_matches(['`', '~']).is_empty() => None,
         Some(open) => Some(open),
-        None if length >= 3 => Some(&line[..length]),
+        // Behind a fence of backticks stands no other: that would be code within a line.
+        None if length >= 3 && (line.starts_with('~') || !line[length..].contains('`')) => Some(&line[..length]),
         None => None,
     }
 }
