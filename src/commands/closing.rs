@@ -77,6 +77,7 @@ fn compared(finished: &Finished, baseline: &Found, page: &mut Vec<u8>) -> std::i
     let mut ways: Vec<Options> = finished.run.manifest.relative_gates().iter().map(versus::options).collect();
     if ways.is_empty() {
         ways.push(Options::default());
+        writeln!(page, "\nbeside the baseline (shown, and no gate: `[expect] vs_baseline` would make it one):")?;
     }
     let place = finished.folder.as_ref().map_or("this run".to_owned(), |folder| folder.display().to_string());
     for options in ways {

@@ -13,7 +13,7 @@ use crate::report::html;
 use crate::results::{self, Found, Run};
 use crate::scenario::plan::CaseKey;
 use crate::scenario::units::parse_share;
-use crate::stats::compare::{Options, versus};
+use crate::stats::compare::{CaseComparison, Options, versus};
 use crate::stats::metric::{MetricUnit, metric_unit};
 
 /// Compares, prints, and says by its exit what was found.
@@ -165,6 +165,12 @@ pub(super) fn print(all: &[Compared], runs: &[&Run], format: ComparisonFormat) -
     Ok(())
 }
 
+/// Whether failures decide in more than one round, and there are certainly more of them: no latency tells that.
+fn answers_less(case: &CaseComparison) -> bool {
+    let comparable = case.comparability.mismatches.is_empty();
+    comparable && case.unreached[1] > 1 && case.success_difference.is_some_and(|[_, _, high]| high < 0.0)
+}
+
 /// What comparisons mean to whoever called.
 pub(super) fn exit(all: &[Compared], how: &HowToCompare) -> Exit {
     let words: Vec<Word> = all
@@ -175,9 +181,11 @@ pub(super) fn exit(all: &[Compared], how: &HowToCompare) -> Exit {
         })
         .collect();
     let has = |word: Word| words.contains(&word);
-    if how.strict && has(Word::NotComparable) {
+    let vanished = all.iter().any(|one| !one.comparison.missing.is_empty());
+    if how.strict && (has(Word::NotComparable) || vanished) {
         return Exit::Invalid;
     }
-    let unsure = has(Word::Inconclusive) || has(Word::None) || has(Word::NotComparable);
-    if has(Word::Worse) || how.fail_on == FailOn::Inconclusive && unsure { Exit::Failed } else { Exit::Passed }
+    let unsure = vanished || has(Word::Inconclusive) || has(Word::None) || has(Word::NotComparable);
+    let is_worse = has(Word::Worse) || all.iter().flat_map(|one| &one.comparison.cases).any(answers_less);
+    if is_worse || how.fail_on == FailOn::Inconclusive && unsure { Exit::Failed } else { Exit::Passed }
 }

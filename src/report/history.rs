@@ -53,7 +53,8 @@ fn line(run: &Run, case: &CaseRun) -> [String; 7] {
     let started = manifest.started.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
     let commit = manifest.repository.as_ref().map(|repository| {
         let changed = if repository.dirty { "+" } else { "" };
-        format!("{}{changed}", repository.commit.get(..8).unwrap_or(&repository.commit))
+        let commit = bounded(&repository.commit);
+        format!("{}{changed}", commit.get(..8).unwrap_or(&commit))
     });
     let latency = case.summary.headline();
     let shown = |name: &str, value| match case.summary.requests {

@@ -47,7 +47,7 @@ pub(super) fn end(
     let compared = Compared::of((&place(before), &before.run), (&place(after), &after.run), &options);
     print(&compared, &[&before.run, &after.run], args)?;
     // Of one thing against itself no verdict is a regression: it is a false alarm, and said to be one.
-    let verdict = if args.aa { Exit::Passed } else { compare::exit(&[compared], how) };
+    let verdict = if args.aa { Exit::Passed } else { compare::exit(&[compared], how).max(exit::of(&after.run)) };
     Ok(worst.max(verdict))
 }
 

@@ -27,7 +27,11 @@ fn floor(case: &CaseComparison) -> Option<String> {
     let floor = (high / low).sqrt() - 1.0;
     let rounds = words::rounds(case);
     let label = words::label(case);
-    Some(format!("noise floor: {label}: differences of {} below {} drown in {rounds}", case.metric, percent(floor)))
+    Some(format!(
+        "noise floor: {label}: differences of {} below {} drown in {rounds}",
+        words::bounded(&case.metric),
+        percent(floor)
+    ))
 }
 
 #[cfg(test)]

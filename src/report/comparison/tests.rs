@@ -23,6 +23,7 @@ fn case(load: &str, before: &[f64], after: &[f64], verdict: Verdict) -> CaseComp
         metric: "latency_p90".into(),
         comparability: Comparability::default(),
         rounds: [before.to_vec(), after.to_vec()],
+        unreached: [0; 2],
         ratio: Some(ratio),
         interval: several.then_some([ratio * 0.97, ratio * 1.03]),
         bounds: several.then_some([ratio * 0.98, ratio * 1.02]),

@@ -73,7 +73,7 @@ fn render_case(one: &Compared, case: &CaseComparison, colour: Colour, out: &mut 
 fn effect(case: &CaseComparison, colour: Colour) -> String {
     let interval = words::interval(case).map(|interval| format!(" (95 %: {interval})")).unwrap_or_default();
     let effect = words::effect(case).map(|effect| format!(", {effect}{interval}")).unwrap_or_default();
-    let text = format!("{} {}{effect}, {}", case.metric, words::values(case), words::rounds(case));
+    let text = format!("{} {}{effect}, {}", words::bounded(&case.metric), words::values(case), words::rounds(case));
     match Word::of(case) {
         Word::None | Word::NotComparable => paint(colour, Style::new().dimmed(), &text),
         _ => text,

@@ -117,7 +117,7 @@ pub fn success(case: &CaseComparison) -> Option<String> {
 /// What forbids a verdict, with both values; what could not be checked.
 pub fn mismatch(mismatch: &Mismatch) -> String {
     let shown = |text: &str| if text.is_empty() { "none".to_owned() } else { bounded(text) };
-    format!("{}: {} before, {} after", mismatch.what, shown(&mismatch.before), shown(&mismatch.after))
+    format!("{}: {} before, {} after", bounded(&mismatch.what), shown(&mismatch.before), shown(&mismatch.after))
 }
 
 /// A secondary metric: `ttft_p90 200 ms → 210 ms (+5.0 %)`; `None` where neither run has it.

@@ -92,6 +92,9 @@ pub struct CaseComparison {
     pub comparability: Comparability,
     /// The metric in each round, before and after, those in which it has a value.
     pub rounds: [Vec<f64>; 2],
+    /// Rounds before and after in which it was not reached, so many had failed.
+    #[serde(default)]
+    pub unreached: [usize; 2],
     /// After ÷ before: the ratio of the geometric means of the rounds.
     pub ratio: Option<f64>,
     /// Between which values the ratio lies with 95 %; needs two rounds a side.
@@ -189,6 +192,7 @@ impl Judged {
             key_after: Some(&after.pooled.subject.key).filter(|key| **key != before.pooled.subject.key).cloned(),
             comparability,
             rounds: [Vec::new(), Vec::new()],
+            unreached: [0; 2],
             ratio: None,
             interval: None,
             bounds: None,
@@ -235,6 +239,7 @@ impl CaseComparison {
     /// Ratio, interval and the estimate behind them, or why there is none.
     fn effect(&mut self, sides: [Rounds; 2], paired: bool) -> Result<Estimate, String> {
         let [before, after] = sides;
+        self.unreached = [before.unreached, after.unreached];
         let unreached = before.unreached + after.unreached;
         let pairs = (before.values.clone(), after.values.clone());
         self.rounds = [before.finite(), after.finite()];

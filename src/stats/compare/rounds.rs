@@ -15,12 +15,8 @@ pub(super) struct Rounds {
 impl Rounds {
     /// The metric of every whole round: what we cut short ourselves says nothing of the server.
     pub(super) fn of(rounds: &[Summary], metric: &str) -> Rounds {
-        let whole = |round: &&Summary| {
-            let planned = round.subject.requests_per_round;
-            planned.is_none_or(|planned| round.requests >= planned) && round.outcomes.of(Outcome::Cancelled) == 0
-        };
         let of = |round: &Summary| Some((round.subject.round, round.metric(metric)?.value.number()));
-        let all: Vec<(Option<u32>, f64)> = rounds.iter().filter(whole).filter_map(of).collect();
+        let all: Vec<(Option<u32>, f64)> = rounds.iter().filter(|round| is_whole(round)).filter_map(of).collect();
         let unreached = all.iter().filter(|(_, value)| value.is_infinite()).count();
         Rounds { values: all.into_iter().filter(|(_, value)| value.is_finite()).collect(), unreached }
     }
@@ -37,9 +33,16 @@ pub(super) fn side_by_side(before: &[(Option<u32>, f64)], after: &[(Option<u32>,
     before.iter().filter_map(|(round, value)| Some((*value, partner(round)?))).unzip()
 }
 
+/// Whether nobody cut it short.
+fn is_whole(round: &Summary) -> bool {
+    let planned = round.subject.requests_per_round;
+    planned.is_none_or(|planned| round.requests >= planned) && round.outcomes.of(Outcome::Cancelled) == 0
+}
+
 /// The rounds' own P90 from ten requests a round, the median below that.
 pub(super) fn primary(sides: [&[Summary]; 2]) -> &'static str {
-    let enough = sides.iter().all(|rounds| rounds.iter().all(|round| round.requests >= 10));
+    let enough =
+        sides.iter().all(|rounds| rounds.iter().filter(|round| is_whole(round)).all(|round| round.requests >= 10));
     if enough { "latency_p90" } else { "latency_median" }
 }
 

@@ -63,6 +63,7 @@ fn a_round_that_was_not_reached_leaves_the_word_to_the_failures() {
     let got = compared(&rounds(&[1.0, 1.0, 1.0]), &broken, &Options::default());
     assert_eq!(got.verdict, Verdict::None);
     assert_eq!(got.why.as_deref(), Some("failures decide: in 1 rounds latency_p90 was not reached"));
+    assert_eq!(got.unreached, [0, 1]);
 }
 
 #[test]

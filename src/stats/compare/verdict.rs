@@ -56,7 +56,7 @@ pub fn decide(estimate: &Estimate, tolerance: f64, p: f64, level: f64) -> Verdic
 /// where s is the deviation of the difference of one pair.
 pub fn pairs_needed(estimate: &Estimate, tolerance: f64) -> u64 {
     let ratio = (1.96 + 0.84) * estimate.deviation / tolerance.ln_1p();
-    (ratio * ratio).ceil() as u64 + 2
+    ((ratio * ratio).ceil() as u64).saturating_add(2)
 }
 
 /// P-values adjusted for being several, in the order given. Source: Holm, Scand. J. Statist. 6 (1979).

@@ -32,9 +32,9 @@ fn state(gate: &RelativeGate, case: Option<&CaseComparison>) -> GateState {
     let Some(case) = case else { return undecided("the baseline has no such case") };
     match case.verdict {
         Verdict::Worse => GateState::Failed { why: why(gate, case) },
-        Verdict::Better | Verdict::Same | Verdict::SlightlyWorse => GateState::Passed,
-        Verdict::Inconclusive if is_within(gate, case) => GateState::Passed,
-        Verdict::Inconclusive | Verdict::None => {
+        Verdict::Better | Verdict::Same => GateState::Passed,
+        Verdict::SlightlyWorse | Verdict::Inconclusive if is_within(gate, case) => GateState::Passed,
+        Verdict::SlightlyWorse | Verdict::Inconclusive | Verdict::None => {
             undecided(case.why.as_deref().unwrap_or("there is nothing that a verdict could rest on"))
         }
     }
@@ -68,6 +68,13 @@ mod tests {
 
     fn judged(gate: &RelativeGate, before: &[f64], after: &[f64]) -> GateResult {
         judge(gate, Some(&compared(&rounds(before), &rounds(after), &options(gate))))
+    }
+
+    #[test]
+    fn certainly_slower_and_perhaps_by_more_than_is_accepted_cannot_be_decided() {
+        let gate = gate("latency_p90", Comparison::AtMost, 0.15, "<= +15%");
+        let got = judged(&gate, &[1.0, 1.05, 0.95, 1.0], &[1.14, 1.2, 1.08, 1.14]);
+        assert!(matches!(got.state, GateState::Undecided { .. }), "{:?}", got.state);
     }
 
     #[test]
