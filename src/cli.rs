@@ -365,6 +365,8 @@ pub struct Schema {
 pub enum SchemaOf {
     /// The scenario file.
     Scenario,
+    /// `summary.json`, which `run` and `report` print with `--format json`.
+    Summary,
     /// What `compare --format json` prints.
     Comparison,
 }

@@ -27,6 +27,7 @@ pub(super) fn man() -> anyhow::Result<Exit> {
 pub(super) fn schema(args: Schema) -> anyhow::Result<Exit> {
     Out::new().text(&match args.of {
         SchemaOf::Scenario => crate::scenario::schema(),
+        SchemaOf::Summary => crate::report::json::schema(),
         SchemaOf::Comparison => crate::report::comparison::json::schema(),
     });
     Ok(Exit::Passed)

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::report::Advice;
@@ -14,42 +15,77 @@ use crate::stats::{GateResult, Summary};
 /// Version of the document; it grows when a reader of the one before could be misled.
 pub const SCHEMA_VERSION: u32 = 1;
 
-#[derive(Serialize)]
+/// `summary.json` of lamb-load: a run, and each of its cases.
+#[derive(Serialize, JsonSchema)]
 struct Document<'a> {
+    /// Version of this document.
     schema_version: u32,
+    /// The run's own name: its folder.
     run_id: &'a str,
+    /// The scenario's name.
     scenario: &'a str,
+    /// What the scenario says of itself.
     description: Option<&'a str>,
+    /// Labels of the run.
     tags: &'a [String],
+    /// When it began, in UTC.
     started: Option<String>,
+    /// When it ended, in UTC.
     ended: Option<String>,
+    /// Everything random derives from it.
     seed: u64,
     /// The run's first line.
     headline: String,
+    /// `passed`, `failed`, `undecided` …: the worst of the cases.
     verdict: &'static str,
+    /// Whether the run went to its end.
     complete: bool,
     /// Why the run is partial.
     partial: &'a [String],
+    /// Rows of requests.csv.
     rows: u64,
+    /// Rows that could not be read.
     unreadable_rows: u64,
+    /// SHA-256 of the scenario.
     scenario_hash: &'a str,
+    /// SHA-256 of every prompt in order.
     prompts_hash: &'a str,
+    /// In the order in which they were run.
     cases: Vec<Case<'a>>,
 }
 
-#[derive(Serialize)]
+/// One case: target, model, prompts, load.
+#[derive(Serialize, JsonSchema)]
 struct Case<'a> {
+    /// Its label: `target/model/prompts/load`.
     case: &'a str,
+    /// What its gates say.
     verdict: &'static str,
+    /// Its first line.
     headline: String,
+    /// Its rounds pooled.
     summary: &'a Summary,
+    /// Its rounds, in order.
     rounds: &'a [Summary],
+    /// Whether the measurement can be believed; `null` where nothing tells.
     validity: Option<&'a Validity>,
+    /// The lines of `[expect]`.
     gates: &'a [GateResult],
     /// What to do about each group of failures, in the order of the summary's.
     advice: Vec<Option<String>>,
+    /// Advice beside the numbers.
     notes: Vec<String>,
+    /// Requests that were sent before, and count nowhere.
     warmups: u64,
+}
+
+/// The JSON Schema of this document.
+pub fn schema() -> String {
+    let generator = schemars::generate::SchemaSettings::draft07().into_generator();
+    let mut text = serde_json::to_string_pretty(&generator.into_root_schema_for::<Document<'static>>())
+        .expect("a schema is plain data");
+    text.push('\n');
+    text
 }
 
 /// Writes the document, indented.
@@ -107,6 +143,20 @@ fn part<'a>(run: &Run, case: &'a CaseRun, advice: Advice<'_>) -> Case<'a> {
 mod tests {
     use super::*;
     use crate::report::tests::{advice, some_run};
+
+    #[test]
+    fn the_published_schema_describes_the_document() {
+        let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
+        let mut out = Vec::new();
+        render(&some_run(), &advice, &mut out).unwrap();
+        let mut document: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let described = jsonschema::validator_for(&schema).unwrap();
+        let wrong: Vec<String> =
+            described.iter_errors(&document).map(|error| format!("{error}: {}", error.instance_path())).collect();
+        assert_eq!(wrong, Vec::<String>::new());
+        document["cases"][0]["summary"]["latency"]["ranked"]["p90"]["state"] = "perhaps".into();
+        assert!(!described.is_valid(&document), "a state that is none");
+    }
 
     #[test]
     fn a_document_says_what_a_program_asks_for() {

@@ -102,7 +102,7 @@ pub struct Case {
 }
 
 /// What a case is joined on across runs: the fields, never their text or position.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CaseKey {
     /// The target's name.
     pub target: String,

@@ -77,7 +77,7 @@ pub fn at_most(k: u64, n: u64, p: f64) -> f64 {
 }
 
 /// A share with its Clopper-Pearson interval at 95 %.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Share {
     /// Successes ÷ trials.
     pub rate: f64,

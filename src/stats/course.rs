@@ -14,7 +14,7 @@ const BATCHES: usize = 20;
 const T_99: f64 = 2.878;
 
 /// The course of one round.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Course {
     /// When it had warmed up, since the start.
     pub warm_s: f64,

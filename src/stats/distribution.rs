@@ -9,7 +9,7 @@ use super::quantile::{Interval, Quantile, interval_ranks, needs, rank};
 use super::values::{Ranked, Values};
 
 /// One metric of one case, in milliseconds.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Distribution {
     /// Ranked: answered, and failed ones as +∞.
     pub n: u64,
@@ -32,7 +32,7 @@ pub struct Distribution {
 }
 
 /// The order statistics of a distribution.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OrderStatistics {
     /// The middle value, or half the sum of the two middle ones.
     pub median: Quantile,

@@ -113,7 +113,7 @@ impl AddAssign for Group {
 }
 
 /// Failures of one cause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FailureGroup {
     /// The outcome's name.
     pub outcome: String,

@@ -13,7 +13,7 @@ use super::validity::{Label, Validity};
 use crate::scenario::plan::{Gate, MetricUnit, metric_unit};
 
 /// What became of a gate in one case.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GateResult {
     /// The metric.
     pub metric: String,
@@ -29,7 +29,7 @@ pub struct GateResult {
 }
 
 /// The result of a gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum GateState {
     /// As expected.

@@ -74,7 +74,7 @@ fn search(mut low: u64, mut high: u64, is_true: impl Fn(u64) -> bool) -> u64 {
 }
 
 /// Between which values a percentile lies at 95 %, "within this run".
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,
@@ -83,7 +83,7 @@ pub struct Interval {
 }
 
 /// A percentile, or why there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Quantile {
     /// It may be printed.
@@ -133,7 +133,7 @@ impl Quantile {
 }
 
 /// A number that was measured, or +∞.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Measured {
     /// The number.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::plan::{Case, CaseKey, Connections};
 
 /// What a case's requests do not tell of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Subject {
     /// Which case.
     pub key: CaseKey,

@@ -17,7 +17,7 @@ use super::tally::{Tally, TokenValues};
 use crate::sample::{Outcome, TokenSource};
 
 /// The numbers of one case or round.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Summary {
     /// What its requests do not tell.
     #[serde(flatten)]
@@ -98,7 +98,7 @@ pub struct Summary {
 }
 
 /// How many requests of a round were in the air together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Simultaneity {
     /// Requests of the round.
     pub requests: u64,
@@ -125,7 +125,7 @@ impl Simultaneity {
 }
 
 /// Requests by outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct OutcomeCounts(pub BTreeMap<String, u64>);
 
@@ -137,7 +137,7 @@ impl OutcomeCounts {
 }
 
 /// Token counts of answered requests.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TokenCounts {
     /// `usage`, `estimate` or `none`; the two are never mixed.
     pub source: String,

@@ -25,7 +25,7 @@ const LEAST: usize = 10;
 const ROUNDS: usize = 5;
 
 /// What a burst tells about the server.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Inference {
     /// What it looks like.
     #[serde(flatten)]
@@ -37,7 +37,7 @@ pub struct Inference {
 }
 
 /// What the server looks like.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "finding", rename_all = "snake_case")]
 pub enum Finding {
     /// Every request was worked on at once.

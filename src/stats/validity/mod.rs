@@ -20,7 +20,7 @@ use crate::facts::ClientFacts;
 use crate::scenario::plan::DISTRIBUTIONS;
 
 /// Whether a number can be believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Label {
     /// Our own error is at most max(1 ms, 1 % of the median).
@@ -43,7 +43,7 @@ impl Label {
 }
 
 /// What a check found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckLabel {
     /// Nothing.
@@ -61,7 +61,7 @@ pub enum CheckLabel {
 }
 
 /// One check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Check {
     /// Its name.
     pub id: String,
@@ -108,7 +108,7 @@ impl Check {
 }
 
 /// What can be believed of a summary.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Validity {
     /// The first line of the summary. Invalid where a check says so or where the headline is; degraded where any other
     /// metric is not valid.
@@ -122,7 +122,7 @@ pub struct Validity {
 }
 
 /// Our own error of one metric.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MetricValidity {
     /// Instrument error, in milliseconds; `None` where nothing tells it.
     pub error_ms: Option<f64>,
