@@ -151,7 +151,7 @@ pub struct Run {
     /// Where results go, what is printed.
     #[command(flatten)]
     pub output: Output,
-    /// Hold each run against this one when it has ended, and judge [expect] vs_baseline: a folder, a requests.csv, a scenario's name, git:REV for what a revision has of the same scenario, or git:REV:PATH.
+    /// Hold each run against this one when it has ended, and judge `[expect] vs_baseline`: a folder, a requests.csv, a scenario's name, git:REV for what a revision has of the same scenario, or git:REV:PATH.
     #[arg(long, value_name = "RUN")]
     pub baseline: Option<String>,
     /// Print the plan and send nothing.

@@ -38,6 +38,8 @@ pub(super) struct CasePage {
     ecdf: String,
     has_ttft: bool,
     each_round: usize,
+    /// What its timeline shows.
+    load_word: &'static str,
     bars: Option<Bars>,
     /// Names and values, in words.
     lines: Vec<Line>,
@@ -131,6 +133,7 @@ impl CasePage {
             ecdf: if loaded { picture(case) } else { String::new() },
             has_ttft: case.picture.ttft.is_some(),
             each_round: case.picture.rounds.len(),
+            load_word: if case.summary.subject.closed { "The loop" } else { "The burst" },
             bars: Bars::of(case),
             lines: view
                 .lines
