@@ -111,7 +111,7 @@ class Run:
     """One `lamb-load run` and what it left."""
 
     def __init__(self, binary, scenario, out, *flags, environment=None):
-        command = [binary, "run", scenario, "--out", out, "--color", "never", *flags]
+        command = [binary, "run", scenario, "--out", out, "--color", "never", "--allow-invalid", *flags]
         self.finished = subprocess.run(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
