@@ -6,6 +6,7 @@
 use std::io::{self, Write};
 
 use crate::report::Advice;
+use crate::report::markup::escape;
 use crate::report::verdict::{self, Verdict};
 use crate::report::view::{self, CaseView, GateView};
 use crate::results::cell::printable;
@@ -150,23 +151,6 @@ fn attribute(text: &str) -> String {
     escape(&printable(text))
 }
 
-/// Text as XML takes it: markup escaped, and nothing that XML has no letter for.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(letter),
-            '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            _ => out.push(letter),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,7 +202,10 @@ mod tests {
         let mut run = some_run();
         run.cases[0].facts.case = "]]><x a='\"'>\u{0}\u{1b}\u{fffe}\u{ffff}&".into();
         let text = xml(&run);
-        assert!(text.contains("name=\"]]&gt;&lt;x a='&quot;'&gt;\\u{0}\\u{1b}\u{fffd}\u{fffd}&amp;\""), "{text}");
+        assert!(
+            text.contains("name=\"]]&gt;&lt;x a=&#39;&quot;&#39;&gt;\\u{0}\\u{1b}\u{fffd}\u{fffd}&amp;\""),
+            "{text}"
+        );
         assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()));
     }
 }

@@ -8,7 +8,9 @@ use crate::stats::compare::CaseComparison;
 pub fn lines(compared: &Compared) -> Vec<String> {
     let cases = &compared.comparison.cases;
     let alarms: Vec<&CaseComparison> = cases.iter().filter(|case| is_alarm(case)).collect();
-    let mut lines = vec![format!("false alarms: {} of {}", alarms.len(), count(cases.len() as u64, "case"))];
+    // What nothing could be said of is no alarm that did not ring.
+    let judged = cases.iter().filter(|case| !matches!(Word::of(case), Word::None | Word::NotComparable)).count();
+    let mut lines = vec![format!("false alarms: {} of {} with a verdict", alarms.len(), count(judged as u64, "case"))];
     for case in alarms {
         let word = words::word(Word::of(case), compared.options.tolerance);
         lines.push(format!("FALSE ALARM: {} is called {word}, and both sides are the same", words::label(case)));

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use crate::report::markup::escape;
 use crate::report::numbers::digits;
 
 /// Width of every picture in its own units: about that of a phone, so that text stays readable there.
@@ -124,22 +125,6 @@ pub(super) fn tick_labels(ticks: &[f64]) -> Vec<String> {
         ms => format!("{} ms", digits(ms)),
     };
     ticks.iter().map(label).collect()
-}
-
-/// Text as markup takes it.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(letter),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
