@@ -223,4 +223,16 @@ local/m/all/10 · 10 users, 2 rounds, streamed
 ";
         assert_eq!(text(&run), expected);
     }
+
+    #[test]
+    fn five_rounds_demonstrate_a_gate_that_two_of_them_only_passed() {
+        let mut run = some_run();
+        let case = &mut run.cases[1];
+        let round = case.rounds[0].clone();
+        let said = |run: &Run| text(run).matches("demonstrated at 95 %").count();
+        case.rounds = vec![round; 5];
+        let five = said(&run);
+        run.cases.iter_mut().for_each(|case| case.rounds.truncate(4));
+        assert_eq!((five, said(&run)), (2, 0));
+    }
 }

@@ -8,8 +8,9 @@ use crate::report::numbers::{count, time};
 use crate::report::verdict;
 use crate::results::cell::printable;
 use crate::results::{CaseRun, Run};
+use crate::stats::compare::slo;
 use crate::stats::failures::FailureGroup;
-use crate::stats::{GateResult, GateState};
+use crate::stats::{GateResult, GateState, Summary};
 
 /// Ranges of users that are written out of a group of failures.
 const USER_RANGES: usize = 6;
@@ -78,7 +79,7 @@ pub fn case(run: &Run, case: &CaseRun, advice: Advice<'_>) -> CaseView {
         lines: if case.summary.requests > 0 { measured::lines(case) } else { Vec::new() },
         failures: groups.iter().take(GROUPS).map(|group| failure(run, case, group, advice)).collect(),
         more_failures: groups.len().saturating_sub(GROUPS),
-        gates: case.gates.iter().map(gate).collect(),
+        gates: case.gates.iter().map(|one| gate(run, case, one)).collect(),
         notes: notes(run, case),
     }
 }
@@ -123,13 +124,26 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn gate(gate: &GateResult) -> GateView {
+fn gate(run: &Run, case: &CaseRun, gate: &GateResult) -> GateView {
     let (state, why) = match &gate.state {
-        GateState::Passed => ("passed", None),
+        GateState::Passed => ("passed", proof(run, case, gate).map(str::to_owned)),
         GateState::Failed { why } => ("failed", Some(why.clone())),
         GateState::Undecided { why } => ("undecided", Some(why.clone())),
     };
     GateView { state, expected: format!("{} {}", gate.metric, printable(&gate.expected)), why }
+}
+
+/// Whether several rounds only happened to pass, or demonstrate that the next will; of one round nobody asks.
+fn proof(run: &Run, case: &CaseRun, passed: &GateResult) -> Option<&'static str> {
+    if case.rounds.len() < 2 {
+        return None;
+    }
+    let typed = run.manifest.gates.iter().filter_map(|gate| gate.gate());
+    let gate = typed.into_iter().find(|gate| gate.metric == passed.metric && gate.text == passed.expected)?;
+    let value = |round: &Summary| Some(round.metric(&gate.metric)?.value.number());
+    let values: Vec<f64> = case.rounds.iter().filter_map(value).collect();
+    let is_demonstrated = slo::demonstrated(&values, gate.op, gate.threshold) == Some(true);
+    Some(if is_demonstrated { "demonstrated at 95 %" } else { "in these rounds" })
 }
 
 fn notes(run: &Run, case: &CaseRun) -> Vec<String> {
