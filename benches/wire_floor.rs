@@ -7,13 +7,13 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http_body_util::Full;
-use hyper::Request;
-use lamb_load::wire::{Connection, Route, connect};
+use hyper::header::{HOST, HeaderMap, HeaderValue};
+use lamb_load::wire::{Connection, Head, Request, Route, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
@@ -87,8 +87,9 @@ async fn open(address: SocketAddr, kernel_time: bool) -> Connection {
     connect(&route).await.expect("a connection")
 }
 
-fn request() -> Request<Full<Bytes>> {
-    Request::post("/").header("host", "floor").body(Full::new(Bytes::from_static(b"{}"))).expect("a request")
+fn request() -> Request {
+    let fields = HeaderMap::from_iter([(HOST, HeaderValue::from_static("floor"))]);
+    Request::new(Arc::new(Head::post(hyper::Uri::from_static("/"), fields)), Bytes::from_static(b"{}"))
 }
 
 /// Waits for `streams` requests, then paces `chunks` chunks to all of them, and closes.

@@ -11,8 +11,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hdrhistogram::Histogram;
-use http_body_util::Full;
-use hyper::Request;
+use hyper::{HeaderMap, Uri};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -20,7 +19,7 @@ use super::lag::{delays, summary};
 use super::witness::Witness;
 use crate::chat::sse::Decoder;
 use crate::facts::Lag;
-use crate::wire::{Route, connect};
+use crate::wire::{Head, Request, Route, connect};
 
 /// An event is 28 bytes.
 const EVENT_LIMIT: usize = 256;
@@ -91,12 +90,12 @@ async fn read(address: SocketAddr, seen: Arc<Seen>) {
     let mut route = Route::new(address.ip().to_string(), address.port());
     route.in_ledger = false;
     let Ok(mut connection) = connect(&route).await else { return };
-    let mut request = Request::new(Full::new(Bytes::new()));
-    *request.uri_mut() = hyper::Uri::from_static("/");
+    let head = Head::post(Uri::from_static("/"), HeaderMap::new());
+    let request = Request::new(Arc::new(head), Bytes::new());
     let Ok(mut response) = connection.send(request).await else { return };
     let mut decoder = Decoder::new(EVENT_LIMIT);
     while let Some(Ok(piece)) = response.next().await {
-        if decoder.feed(&piece.bytes, |event| seen.parsed(event.data)).is_err() {
+        if decoder.feed(piece.bytes, |event| seen.parsed(event.data)).is_err() {
             return;
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyper::Uri;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,7 @@ use super::body::Bodies;
 use super::server::Habits;
 use crate::sample::Phase;
 use crate::scenario::plan::{Case, Connections, ServerKind};
+use crate::wire::Head;
 
 /// How much of an answer's text is kept where it is wanted, and where only its beginning is looked at.
 const KEEP: usize = 1 << 20;
@@ -45,13 +47,14 @@ pub struct Brief {
     /// How much of an answer's text is kept while it is read.
     pub(super) keep: usize,
     pub(super) bodies: Bodies,
-    pub(super) headers: HeaderMap,
+    pub(super) head: Arc<Head>,
 }
 
 impl Brief {
     pub(super) fn new(
         case: &Arc<Case>,
         learnt: &Learnt,
+        uri: &Uri,
         headers: &HeaderMap,
         run_id: &str,
         keep_answers: bool,
@@ -69,7 +72,7 @@ impl Brief {
             keep_answers,
             again: case.load.is_loop() && case.target.connections == Connections::Warm,
             keep: if wanted { KEEP } else { KEEP_BEGINNING },
-            headers,
+            head: Arc::new(Head::post(uri.clone(), headers)),
         }
     }
 }

@@ -7,10 +7,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
+use hyper::Uri;
 use hyper::header::{HeaderMap, HeaderValue};
-use hyper::{Method, Request, Uri};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +22,7 @@ use super::scrub::Scrubber;
 use super::verdict::{conclude, unconnected};
 use crate::sample::{Arrival, ConnectTimes, Outcome, Phase, Sample};
 use crate::scenario::plan::{Case, Secrets, Target, Timeouts, Url};
-use crate::wire::{ConnectError, Connection, Route, connect};
+use crate::wire::{ConnectError, Connection, Request, Route, connect};
 
 /// A target, ready to be sent to.
 pub struct Endpoint {
@@ -126,7 +124,7 @@ impl Endpoint {
 
     /// Prepares the requests of a case.
     pub fn brief(&self, case: &Arc<Case>, learnt: &Learnt) -> Brief {
-        Brief::new(case, learnt, &self.headers, &self.run_id, self.keep_answers)
+        Brief::new(case, learnt, &self.uri, &self.headers, &self.run_id, self.keep_answers)
     }
 
     /// Opens a connection, to be kept for a later [`Endpoint::send`].
@@ -194,7 +192,7 @@ impl Endpoint {
         sample.at.connected = cold.then(|| since(connection.info().at));
         sample.remote = connection.info().remote;
 
-        let request = self.request(brief, &arrival);
+        let request = Request::new(brief.head.clone(), brief.bodies.render(&arrival));
         let alarm = Alarm::new(timeouts, issued, &shot.cancel, brief.case.request.stream);
         let seen = exchange(
             &mut connection,
@@ -225,14 +223,6 @@ impl Endpoint {
         let late = if timeouts.total < timeouts.connect { Stop::TotalTimeout } else { Stop::ConnectTimeout };
         let connecting = self.connect_within(timeouts.connect.min(timeouts.total), late);
         cancel.run_until_cancelled(connecting).await.unwrap_or(Err(Unreached::late(Stop::Cancelled)))
-    }
-
-    fn request(&self, brief: &Brief, arrival: &Arrival) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(brief.bodies.render(arrival)));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = brief.headers.clone();
-        request
     }
 }
 

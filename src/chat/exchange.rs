@@ -6,11 +6,9 @@
 use std::error::Error;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http_body_util::Full;
+use hyper::HeaderMap;
 use hyper::header::{self, HeaderName};
-use hyper::{HeaderMap, Request};
 use tokio::time::{Instant, timeout};
 
 use super::alarm::Alarm;
@@ -18,7 +16,7 @@ use super::answer::Answer;
 use super::coding::Coding;
 use super::outcome::Stop;
 use super::reading::{DOCUMENT_LIMIT, Declared, Read, Reading, STREAM_LIMIT};
-use crate::wire::{ConnectError, Connection, Piece, Response, Stamps, WireError};
+use crate::wire::{ConnectError, Connection, Piece, Request, Response, Stamps, WireError};
 
 /// The most of an error's body that is read, and how long that may take.
 const ERROR_BODY_LIMIT: usize = 64 << 10;
@@ -80,7 +78,7 @@ impl Head {
 /// Sends the request and reads its answer.
 pub(super) async fn exchange(
     connection: &mut Connection,
-    request: Request<Full<Bytes>>,
+    request: Request,
     mut alarm: Alarm<'_>,
     terms: Terms,
 ) -> Seen {
@@ -162,7 +160,7 @@ impl Seen {
                     if let Err(stop) = alarm.arrived(piece.at) {
                         break Some((stop, String::new()));
                     }
-                    if let Err(stop) = self.take(&piece, &mut coding, terms.start) {
+                    if let Err(stop) = self.take(piece, &mut coding, terms.start) {
                         break Some(stop);
                     }
                     if self.reading.pace.is_crowded() {
@@ -186,12 +184,12 @@ impl Seen {
         self.stop = stop;
     }
 
-    fn take(&mut self, piece: &Piece, coding: &mut Coding, start: Instant) -> Result<(), (Stop, String)> {
+    fn take(&mut self, piece: Piece<'_>, coding: &mut Coding, start: Instant) -> Result<(), (Stop, String)> {
         self.lag = self.lag.max(piece.lag);
         self.bytes_in += piece.bytes.len() as u64;
         let at = piece.at.saturating_duration_since(start);
         let reading = &mut self.reading;
-        let taken = coding.decode(&piece.bytes, |bytes| reading.take(Read { bytes, at, number: piece.read }));
+        let taken = coding.decode(piece.bytes, |bytes| reading.take(Read { bytes, at, number: piece.read }));
         match taken {
             Ok(Ok(())) => Ok(()),
             Ok(Err(what)) => Err((Stop::TooLarge, format!("the {} outgrows its bound", what.0))),
@@ -205,7 +203,7 @@ impl Seen {
                 Ok(Some(Ok(piece))) => {
                     self.bytes_in += piece.bytes.len() as u64;
                     let kept = &mut self.error_body;
-                    let taken = coding.decode(&piece.bytes, |bytes| {
+                    let taken = coding.decode(piece.bytes, |bytes| {
                         let room = ERROR_BODY_LIMIT - kept.len();
                         kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
                         if kept.len() < ERROR_BODY_LIMIT { Ok(()) } else { Err(()) }

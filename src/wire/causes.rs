@@ -6,7 +6,9 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use super::http1::Fault;
 use super::proxy::ProxyError;
+use super::start::NoStart;
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -152,7 +154,7 @@ fn out_of_memory(error: &io::Error) -> bool {
     error.kind() == ErrorKind::OutOfMemory || matches!(error.raw_os_error(), Some(libc::ENOMEM | libc::ENOBUFS))
 }
 
-/// What classing an error of hyper's must know beside it.
+/// What classing an error must know beside it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Circumstances {
     /// The connection had been kept for this request, nothing has answered, and the request was not received.
@@ -162,25 +164,37 @@ pub(super) struct Circumstances {
 }
 
 impl WireError {
-    /// Classes what hyper says of a request or its answer.
+    /// Classes what went wrong with an answer over HTTP/1.1.
+    pub(super) fn of(fault: Fault, around: Circumstances) -> WireError {
+        let end = match &fault {
+            Fault::Start(NoStart::TooLarge) => return WireError::HeadersTooLarge(fault.into()),
+            Fault::Start(_) if around.tls => return WireError::SpeaksTls(fault.into()),
+            Fault::Start(_) | Fault::Chunks(_) => End::Protocol,
+            Fault::Closed => End::Closed,
+            Fault::Io(error) => end_of_io(error),
+        };
+        WireError::ended(end, fault.into(), around)
+    }
+
+    /// Classes what hyper says of a request over HTTP/2 or its answer.
     pub(super) fn class(error: hyper::Error, around: Circumstances) -> WireError {
         let source = |error: hyper::Error| -> Source { Box::new(error) };
-        if error.is_parse_too_large() {
-            return WireError::HeadersTooLarge(source(error));
-        }
         if error.is_parse() {
-            return if around.tls { WireError::SpeaksTls(source(error)) } else { WireError::Protocol(source(error)) };
+            return WireError::Protocol(source(error));
         }
-        let end = end_of(&error);
+        WireError::ended(end_of(&error), source(error), around)
+    }
+
+    fn ended(end: End, source: Source, around: Circumstances) -> WireError {
         if around.stale && !matches!(end, End::Memory | End::Protocol) {
-            return WireError::Stale(source(error));
+            return WireError::Stale(source);
         }
         match end {
-            End::Closed => WireError::Incomplete(source(error)),
-            End::Reset => WireError::Reset(source(error)),
-            End::Memory => WireError::Memory(source(error)),
-            End::Protocol => WireError::Protocol(source(error)),
-            End::Other => WireError::Other(source(error)),
+            End::Closed => WireError::Incomplete(source),
+            End::Reset => WireError::Reset(source),
+            End::Memory => WireError::Memory(source),
+            End::Protocol => WireError::Protocol(source),
+            End::Other => WireError::Other(source),
         }
     }
 }

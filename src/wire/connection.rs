@@ -7,26 +7,25 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
-use hyper::body::{Body, Incoming};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::causes::{Circumstances, ConnectError, WireError};
 use super::connect::Connected;
-use super::driver::{Driver, HEADERS};
+use super::http1::{Fault, Http1};
+use super::http2::Http2;
 use super::meter::{Meter, Probe, Stamps};
 use super::pulse;
+use super::request::Request;
 use super::response::Response;
 use super::socket::{Link, Socket, Tcp};
+use super::start::FIELDS;
 
 /// A connection to a server.
 ///
 /// Nothing happens on it unless somebody awaits; dropping it, at any moment, closes it.
 pub struct Connection {
-    pub(super) driver: Driver,
+    pub(super) protocol: Protocol,
     pub(super) meter: Arc<Meter>,
     tcp: Option<Tcp>,
     info: Connected,
@@ -35,6 +34,13 @@ pub struct Connection {
     busy: bool,
     /// Segments that came together with others in a read, as far as that is certain.
     merged: u64,
+}
+
+/// How requests and answers are written on it.
+#[allow(clippy::large_enum_variant)] // nearly all are HTTP/1.1: one place in memory for all of a connection
+pub(super) enum Protocol {
+    Http1(Http1),
+    Http2(Box<Http2>),
 }
 
 impl Connection {
@@ -62,9 +68,13 @@ impl Connection {
     pub(super) async fn new(link: Link, info: Connected, http2: bool) -> Result<Connection, ConnectError> {
         let meter = Arc::clone(link.meter());
         let tcp = link.socket().stream().cloned();
-        let driver = if http2 { Driver::http2(link).await } else { Driver::http1(link).await };
-        let driver = driver.map_err(|error| ConnectError::connecting(io::Error::other(error)))?;
-        Ok(Connection { driver, meter, tcp, info, used: false, kept: false, busy: false, merged: 0 })
+        let protocol = if http2 {
+            let made = Http2::new(link).await;
+            Protocol::Http2(Box::new(made.map_err(|error| ConnectError::connecting(io::Error::other(error)))?))
+        } else {
+            Protocol::Http1(Http1::new(link))
+        };
+        Ok(Connection { protocol, meter, tcp, info, used: false, kept: false, busy: false, merged: 0 })
     }
 
     /// How connecting went.
@@ -105,7 +115,7 @@ impl Connection {
         }
         // A few times, for what is to be read first (tickets after a TLS handshake) may hide the end behind it.
         for _ in 0..8 {
-            if self.driver.is_over() {
+            if self.protocol.is_over() {
                 return false;
             }
             match self.tcp.as_ref().map(Tcp::peek) {
@@ -113,44 +123,45 @@ impl Connection {
                 Some(Ok(Some(0)) | Err(_)) => return false,
                 Some(Ok(Some(_))) | None => {}
             }
-            while self.driver.drive(cx, &self.meter) {}
+            match &mut self.protocol {
+                Protocol::Http1(http) => http.look(cx),
+                Protocol::Http2(http) => while http.drive(cx) {},
+            }
             if self.tcp.is_none() {
                 break;
             }
         }
-        !self.driver.is_over()
+        !self.protocol.is_over()
     }
 
     /// Sends a request and waits for the head of its answer.
     ///
     /// Dropping the future, or this connection, closes the connection. A connection on which a request failed is of no
     /// further use.
-    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<'_>, WireError> {
-        self.meter.begin(request.body().size_hint().exact().unwrap_or(0));
+    pub async fn send(&mut self, request: Request) -> Result<Response<'_>, WireError> {
+        self.meter.begin(request.body.len() as u64);
         self.busy = true;
-        if self.used {
-            // The answer before may still have to be laid aside; a first request can go at once.
-            let Connection { driver, meter, .. } = self;
-            let ready = poll_fn(|cx| driver.drive_until(cx, meter, |driver, cx| driver.poll_ready(cx))).await;
-            if let Err(error) = ready {
-                return Err(self.failed(error));
+        match &mut self.protocol {
+            Protocol::Http1(http) => {
+                http.ask(request);
+                match poll_fn(|cx| http.poll_start(cx)).await {
+                    Ok(start) => Ok(Response::starts(self, start)),
+                    Err(fault) => Err(self.faulty(fault)),
+                }
             }
-        }
-        let mut sending = pin!(self.driver.send(request));
-        let Connection { driver, meter, .. } = self;
-        let sent = poll_fn(|cx| driver.drive_until(cx, meter, |_, cx| sending.as_mut().poll(cx))).await;
-        match sent {
-            Ok(response) => self.answered(response),
-            Err(error) => Err(self.failed(error)),
+            Protocol::Http2(http) => match send(http, request, self.used).await {
+                Ok(response) if response.headers().len() > FIELDS => {
+                    Err(WireError::HeadersTooLarge("more than a hundred header fields".into()))
+                }
+                Ok(response) => Ok(Response::of_hyper(self, response)),
+                Err(error) => Err(self.failed(error)),
+            },
         }
     }
 
-    fn answered(&mut self, response: hyper::Response<Incoming>) -> Result<Response<'_>, WireError> {
-        if response.headers().len() > HEADERS {
-            return Err(WireError::HeadersTooLarge("more than a hundred header fields".into()));
-        }
-        let (head_at, _, _) = self.meter.latest();
-        Ok(Response::new(self, response, head_at))
+    /// When the latest bytes arrived.
+    pub(super) fn latest_read(&self) -> Instant {
+        self.meter.latest().0
     }
 
     /// The answer's framing ended properly.
@@ -181,15 +192,25 @@ impl Connection {
         at_once
     }
 
-    /// Classes an error, with what is known of the connection.
+    /// Classes what went wrong, with what is known of the connection.
+    pub(super) fn faulty(&self, fault: Fault) -> WireError {
+        WireError::of(fault, self.circumstances())
+    }
+
+    /// Classes an error of hyper's.
     pub(super) fn failed(&mut self, error: hyper::Error) -> WireError {
-        let stale = self.kept && !self.meter.answered() && !self.received_by_peer();
-        let around = Circumstances { stale, tls: self.meter.answer_is_tls() };
-        match self.driver.take_error() {
+        let around = self.circumstances();
+        let told = if let Protocol::Http2(http) = &mut self.protocol { http.take_error() } else { None };
+        match told {
             // Hyper tells the cause to one of us only.
             Some(cause) if std::error::Error::source(&error).is_none() => WireError::class(cause, around),
             _ => WireError::class(error, around),
         }
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        let stale = self.kept && !self.meter.answered() && !self.received_by_peer();
+        Circumstances { stale, tls: self.meter.answer_is_tls() }
     }
 
     /// Whether the peer's kernel has acknowledged any byte of the current request: then it was not a connection that
@@ -202,4 +223,23 @@ impl Connection {
         let acknowledged = self.tcp.as_ref().and_then(Tcp::facts).and_then(|facts| facts.acknowledged);
         acknowledged.is_some_and(|acknowledged| acknowledged > self.meter.written_before())
     }
+}
+
+impl Protocol {
+    fn is_over(&self) -> bool {
+        match self {
+            Protocol::Http1(http) => http.is_over(),
+            Protocol::Http2(http) => http.is_over(),
+        }
+    }
+}
+
+/// Sends over HTTP/2.
+async fn send(http: &mut Http2, request: Request, used: bool) -> hyper::Result<hyper::Response<hyper::body::Incoming>> {
+    if used {
+        // The answer before may still have to be laid aside; a first request can go at once.
+        poll_fn(|cx| http.drive_until(cx, |http, cx| http.poll_ready(cx))).await?;
+    }
+    let mut sending = pin!(http.send(request));
+    poll_fn(|cx| http.drive_until(cx, |_, cx| sending.as_mut().poll(cx))).await
 }

@@ -1,6 +1,6 @@
 //! What a socket saw, shared with whoever sent the request.
 //!
-//! Plain relaxed atomics behind one `Arc`: the socket lives inside hyper, the reader outside, and both run in the same
+//! Plain relaxed atomics behind one `Arc`: the socket lives below HTTP, the reader outside, and both run in the same
 //! task, so that nothing here needs an order or a lock. It knows neither bytes nor HTTP.
 
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(super) struct Meter {
     body: AtomicU64,
     /// The first two bytes of the answer, to recognise a TLS record where HTTP was expected.
     opening: AtomicU64,
-    /// Hyper has had its read; the next one waits until what it brought is handed on.
+    /// Hyper (HTTP/2) has had its read; the next one waits until what it brought is handed on.
     gate: AtomicBool,
     held: AtomicBool,
 }

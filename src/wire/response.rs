@@ -1,20 +1,22 @@
 //! An answer, as its bytes arrive.
 
 use std::future::poll_fn;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body as _, Incoming};
 use hyper::{HeaderMap, StatusCode, Version};
 use tokio::time::Instant;
 
 use super::causes::WireError;
-use super::connection::Connection;
+use super::connection::{Connection, Protocol};
 use super::meter::{Probe, Stamps};
+use super::start::Start;
 
-/// The head of an answer, and the way to its body.
+/// An answer, and the way to its body.
 pub struct Response<'a> {
     /// The status.
     pub status: StatusCode,
@@ -25,15 +27,18 @@ pub struct Response<'a> {
     /// When the head was complete.
     pub head_at: Instant,
     connection: &'a mut Connection,
-    body: Incoming,
+    /// The body, where hyper reads it.
+    incoming: Option<Incoming>,
+    /// The piece that hyper read last.
+    held: Bytes,
     over: bool,
 }
 
 /// A part of the body as the framing brought it: content codings are left as they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece<'a> {
     /// The bytes; never none.
-    pub bytes: Bytes,
+    pub bytes: &'a [u8],
     /// When the last of them arrived: the kernel's receive time where there is one, else the instant after the read.
     pub at: Instant,
     /// How long they then waited in the kernel; `None` where the kernel does not tell.
@@ -42,45 +47,86 @@ pub struct Piece {
     pub read: u64,
 }
 
+/// Where the next bytes are.
+enum Part {
+    /// In the connection's latest read.
+    Read(Range<usize>),
+    /// Handed out by hyper.
+    Held(Bytes),
+}
+
 impl<'a> Response<'a> {
-    pub(super) fn new(
-        connection: &'a mut Connection,
-        response: hyper::Response<Incoming>,
-        head_at: Instant,
-    ) -> Response<'a> {
+    pub(super) fn starts(connection: &'a mut Connection, start: Start) -> Response<'a> {
+        let Start { status, version, fields, .. } = start;
+        let head_at = connection.latest_read();
+        Response {
+            status,
+            version,
+            headers: fields,
+            head_at,
+            connection,
+            incoming: None,
+            held: Bytes::new(),
+            over: false,
+        }
+    }
+
+    pub(super) fn of_hyper(connection: &'a mut Connection, response: hyper::Response<Incoming>) -> Response<'a> {
         let (head, body) = response.into_parts();
         let (status, version, headers) = (head.status, head.version, head.headers);
-        Response { status, version, headers, head_at, connection, body, over: false }
+        let head_at = connection.latest_read();
+        Response {
+            status,
+            version,
+            headers,
+            head_at,
+            connection,
+            incoming: Some(body),
+            held: Bytes::new(),
+            over: false,
+        }
     }
 
-    /// The next part of the body; `None` at the end of its framing, which is never just the end of the connection
-    /// unless the server frames so.
+    /// The next part of the body; `None` at the end of its framing, which is never just the end of the connection unless
+    /// the server frames so.
     ///
     /// Dropping the future loses nothing: the next call goes on.
-    pub async fn next(&mut self) -> Option<Result<Piece, WireError>> {
-        poll_fn(|cx| self.poll_next(cx)).await
+    pub async fn next(&mut self) -> Option<Result<Piece<'_>, WireError>> {
+        let part = match poll_fn(|cx| self.poll_part(cx)).await? {
+            Ok(part) => part,
+            Err(error) => return Some(Err(error)),
+        };
+        let (at, lag, read) = self.connection.meter.latest();
+        let bytes = match (part, &self.connection.protocol) {
+            (Part::Read(range), Protocol::Http1(http)) => http.piece(range),
+            (Part::Held(bytes), _) => {
+                self.held = bytes;
+                &self.held
+            }
+            (Part::Read(_), Protocol::Http2(_)) => &[],
+        };
+        Some(Ok(Piece { bytes, at, lag, read }))
     }
 
-    /// [`Response::next`], to be polled.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, WireError>>> {
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, WireError>>> {
         if self.over {
             return Poll::Ready(None);
         }
-        let Response { connection, body, .. } = self;
-        let Connection { driver, meter, .. } = &mut **connection;
-        let frame = driver.drive_until(cx, meter, |_, cx| poll_bytes(body, cx));
-        let next = match ready!(frame) {
-            Some(Ok(bytes)) => {
-                let (at, lag, read) = self.connection.meter.latest();
-                return Poll::Ready(Some(Ok(Piece { bytes, at, lag, read })));
+        let next = match (&mut self.connection.protocol, &mut self.incoming) {
+            (Protocol::Http2(http), Some(body)) => {
+                let next = ready!(http.drive_until(cx, |_, cx| poll_bytes(body, cx)));
+                next.map(|next| next.map(Part::Held).map_err(|error| self.connection.failed(error)))
             }
-            Some(Err(error)) => Some(Err(self.connection.failed(error))),
-            None => {
-                self.connection.completed();
-                None
+            (Protocol::Http1(http), _) => {
+                let next = ready!(http.poll_piece(cx));
+                next.map(|next| next.map(Part::Read).map_err(|fault| self.connection.faulty(fault)))
             }
+            (Protocol::Http2(_), None) => None,
         };
-        self.over = true;
+        if next.is_none() {
+            self.connection.completed();
+        }
+        self.over = !matches!(next, Some(Ok(_)));
         Poll::Ready(next)
     }
 

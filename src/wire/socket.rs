@@ -1,8 +1,8 @@
-//! The socket that stamps, and the link that hyper reads and writes through.
+//! The socket that stamps, and the link that HTTP reads and writes through.
 //!
 //! [`Socket`] is the lowest layer that is ours: every write is stamped as it is handed to the kernel, every read with
 //! the kernel's receive time or, where there is none, with the instant after the call. [`Link`] is that socket, or TLS
-//! over it, as hyper sees it: one read for every time it is driven, so that what hyper hands on came with that read.
+//! over it.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -61,7 +61,7 @@ impl Socket {
     }
 }
 
-/// A TCP stream, shared by the socket inside hyper and whoever looks at it from outside; it closes with the later one.
+/// A TCP stream, shared by the socket below HTTP and whoever looks at it from outside; it closes with the later one.
 #[derive(Clone)]
 pub(super) struct Tcp(Arc<TcpStream>);
 
@@ -203,7 +203,7 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// What hyper reads and writes through.
+/// What HTTP reads and writes through.
 pub(super) struct Link {
     layer: Layer,
     meter: Arc<Meter>,
@@ -244,21 +244,10 @@ impl Link {
 
 impl AsyncRead for Link {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let link = self.get_mut();
-        if link.meter.gate_holds() {
-            // Whoever drives sees that a read was held and drives again; a task inside (HTTP/2) must be woken for that.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let before = buf.filled().len();
-        let read = match &mut link.layer {
+        match &mut self.get_mut().layer {
             Layer::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
             Layer::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        };
-        if buf.filled().len() > before {
-            link.meter.close_gate();
         }
-        read
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use lamb_load::wire::{Connection, Piece, connect};
+use lamb_load::wire::{Connection, connect};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -79,7 +79,7 @@ impl AsyncWrite for AllThere {
 
 #[tokio::test]
 async fn what_waits_together_keeps_the_stamps_of_its_own_reads() {
-    // Hyper would read on for the body as it hands out the head; the head's instant would be that of the body then.
+    // Who reads on for the body as the head is handed out gives the head the body's instant.
     let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let parts: [&[u8]; 5] = [head, b"1\r\na\r\n", b"1\r\nb\r", b"\n1\r\nc\r\n", b"0\r\n\r\n"];
     let mut connection = Connection::over(AllThere(parts.into(), false), false).await.unwrap();
@@ -132,7 +132,7 @@ async fn dropping_a_connection_in_the_middle_of_an_answer_closes_it() {
 }
 
 /// One piece whose bytes are there long before the client looks: it sleeps (its whole thread does) until `woke`.
-async fn read_late(kernel_time: bool) -> (Piece, std::time::Instant) {
+async fn read_late(kernel_time: bool) -> (Kept, std::time::Instant) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (go, gone) = mpsc::channel();
@@ -156,7 +156,7 @@ async fn read_late(kernel_time: bool) -> (Piece, std::time::Instant) {
     written.recv().unwrap();
     std::thread::sleep(Duration::from_millis(50));
     let woke = std::time::Instant::now();
-    let piece = response.next().await.unwrap().unwrap();
+    let piece: Kept = response.next().await.unwrap().unwrap().into();
     drop(connection);
     server.join().unwrap();
     (piece, woke)
@@ -214,7 +214,7 @@ async fn a_read_of_one_segment_leaves_no_doubt_and_one_of_several_as_much_as_lay
         tell.send(parts).unwrap();
         // Nobody reads meanwhile: this thread is the runtime.
         written.recv().unwrap();
-        let first = response.next().await.unwrap().unwrap();
+        let first: Kept = response.next().await.unwrap().unwrap().into();
         if first.bytes.len() == 1 {
             assert_eq!(response.next().await.unwrap().unwrap().read, first.read);
         }

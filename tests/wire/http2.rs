@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -10,7 +11,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use lamb_load::wire::{WireError, connect};
+use lamb_load::wire::{self, WireError, connect};
 
 use super::support::*;
 
@@ -36,8 +37,9 @@ async fn echo_server() -> SocketAddr {
     .await
 }
 
-fn to(path: &str, body: Vec<u8>) -> Request<http_body_util::Full<Bytes>> {
-    Request::post(format!("http://lamb.test{path}")).body(Bytes::from(body).into()).unwrap()
+fn to(path: &str, body: Vec<u8>) -> wire::Request {
+    let head = wire::Head::post(format!("http://lamb.test{path}").parse().unwrap(), hyper::HeaderMap::new());
+    wire::Request::new(Arc::new(head), body.into())
 }
 
 #[tokio::test]

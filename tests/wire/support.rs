@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
-use lamb_load::wire::{Connection, Piece, Response, Route, WireError, connect};
+use hyper::header::{HOST, HeaderMap, HeaderValue};
+use lamb_load::wire::{Connection, Head, Piece, Request, Response, Route, WireError, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -73,25 +74,39 @@ pub(super) async fn open(address: SocketAddr) -> Connection {
     connect(&route(address)).await.unwrap()
 }
 
-pub(super) fn request(body: &'static str) -> Request<Full<Bytes>> {
-    Request::post("/v1/chat/completions")
-        .header("host", "test")
-        .body(Full::new(Bytes::from_static(body.as_bytes())))
-        .unwrap()
+pub(super) fn request(body: &'static str) -> Request {
+    let fields = HeaderMap::from_iter([(HOST, HeaderValue::from_static("test"))]);
+    let head = Head::post("/v1/chat/completions".parse().unwrap(), fields);
+    Request::new(Arc::new(head), Bytes::from_static(body.as_bytes()))
+}
+
+/// A piece that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) bytes: Vec<u8>,
+    pub(super) at: tokio::time::Instant,
+    pub(super) lag: Option<Duration>,
+    pub(super) read: u64,
+}
+
+impl From<Piece<'_>> for Kept {
+    fn from(piece: Piece<'_>) -> Kept {
+        Kept { bytes: piece.bytes.to_vec(), at: piece.at, lag: piece.lag, read: piece.read }
+    }
 }
 
 /// The rest of an answer: its pieces, and how it ended.
-pub(super) async fn rest(response: &mut Response<'_>) -> (Vec<Piece>, Option<WireError>) {
+pub(super) async fn rest(response: &mut Response<'_>) -> (Vec<Kept>, Option<WireError>) {
     let mut pieces = Vec::new();
     while let Some(next) = response.next().await {
         match next {
-            Ok(piece) => pieces.push(piece),
+            Ok(piece) => pieces.push(piece.into()),
             Err(error) => return (pieces, Some(error)),
         }
     }
     (pieces, None)
 }
 
-pub(super) fn text(pieces: &[Piece]) -> String {
+pub(super) fn text(pieces: &[Kept]) -> String {
     pieces.iter().map(|piece| String::from_utf8_lossy(&piece.bytes).into_owned()).collect()
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use lamb_load::wire::{ConnectError, Route, TlsCause, TlsSetupError, connect, tls_config};
+use lamb_load::wire::{ConnectError, Head, Request, Route, TlsCause, TlsSetupError, connect, tls_config};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
@@ -185,7 +185,8 @@ async fn http2_is_agreed_on_in_the_handshake() {
     let mut connection = connect(&route).await.unwrap();
     for _ in 0..2 {
         assert!(connection.is_open().await);
-        let request = hyper::Request::post("https://lamb.test/").body(Full::from("{}")).unwrap();
+        let head = Head::post(hyper::Uri::from_static("https://lamb.test/"), hyper::HeaderMap::new());
+        let request = Request::new(Arc::new(head), "{}".into());
         let mut response = connection.send(request).await.unwrap();
         assert_eq!(response.version, hyper::Version::HTTP_2);
         assert_eq!(text(&rest(&mut response).await.0), "hello");

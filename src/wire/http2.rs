@@ -1,96 +1,70 @@
-//! Hyper's half of a connection, driven by whoever waits for an answer on it.
+//! HTTP/2 over one connection: hyper's half of it, driven by whoever waits for an answer.
 //!
-//! For HTTP/1.1 that is one future, for HTTP/2 a few; all of them live and die in here, none on the runtime. Each time
-//! it is driven, hyper gets one read at the most, so that what it hands on came with that read and no later one.
+//! That is a few futures; all of them live and die in here, none on the runtime. Each time it is driven, hyper gets one
+//! read at the most, so that what it hands on came with that read and no later one.
 
 use std::future::Future;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
 use http_body_util::Full;
+use hyper::Response;
 use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper::rt::Executor;
-use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::meter::Meter;
+use super::request::Request;
 use super::socket::Link;
+use super::start;
 
-/// The most that an answer's header fields may have together: beyond it, hyper says that they are too large. (Their
-/// number is bounded at a hundred by hyper itself.)
-const HEADER_BYTES: usize = 64 * 1024;
-/// The most header fields of an answer over HTTP/2, where hyper counts only bytes.
-pub(super) const HEADERS: usize = 100;
 /// How often hyper is driven on for reads that it was denied before others get their turn.
 const TURNS: usize = 64;
 
-type Io = TokioIo<Link>;
+type Io = TokioIo<Gated>;
 type Body = Full<Bytes>;
 
-/// One protocol's connection and the end that requests go in by.
-pub(super) struct Driver {
-    sender: Sender,
+/// The connection and the end that requests go in by.
+pub(super) struct Http2 {
+    sender: http2::SendRequest<Body>,
     /// `None` once the connection is over: hyper tells its other half only when this is dropped.
-    work: Option<Work>,
+    work: Option<Tasks>,
     /// Why it ended, where hyper told nobody else.
     error: Option<hyper::Error>,
+    meter: Arc<Meter>,
 }
 
-enum Sender {
-    Http1(http1::SendRequest<Body>),
-    Http2(http2::SendRequest<Body>),
-}
-
-enum Work {
-    Http1(Box<http1::Connection<Io, Body>>),
-    Http2(Box<Tasks>),
-}
-
-impl Driver {
-    pub(super) async fn http1(link: Link) -> hyper::Result<Driver> {
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(HEADER_BYTES)
-            .max_header_size(HEADER_BYTES)
-            .allow_obsolete_multiline_headers_in_responses(true)
-            .allow_spaces_after_header_name_in_responses(true)
-            .ignore_invalid_headers_in_responses(true)
-            .handshake(TokioIo::new(link))
-            .await?;
-        Ok(Driver { sender: Sender::Http1(sender), work: Some(Work::Http1(Box::new(connection))), error: None })
-    }
-
-    pub(super) async fn http2(link: Link) -> hyper::Result<Driver> {
+impl Http2 {
+    pub(super) async fn new(link: Link) -> hyper::Result<Http2> {
+        let meter = Arc::clone(link.meter());
         let spawned = Spawned::default();
         let (sender, connection) = http2::Builder::new(spawned.clone())
-            .max_header_list_size(HEADER_BYTES as u32)
-            .handshake(TokioIo::new(link))
+            .max_header_list_size(start::BYTES as u32)
+            .handshake(TokioIo::new(Gated(link)))
             .await?;
-        let tasks = Tasks { spawned, running: FuturesUnordered::new(), connection: Box::pin(connection) };
-        Ok(Driver { sender: Sender::Http2(sender), work: Some(Work::Http2(Box::new(tasks))), error: None })
+        let work = Tasks { spawned, running: FuturesUnordered::new(), connection: Box::pin(connection) };
+        Ok(Http2 { sender, work: Some(work), error: None, meter })
     }
 
     /// Lets hyper work until it waits for the peer, or has one read's worth to hand on.
     ///
     /// Returns `true` if a further read was denied: after taking what came, drive again.
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>, meter: &Meter) -> bool {
-        meter.open_gate();
-        let polled = match &mut self.work {
-            None => return false,
-            Some(Work::Http1(connection)) => Pin::new(connection).poll(cx),
-            Some(Work::Http2(tasks)) => tasks.poll(cx),
-        };
-        if let Poll::Ready(end) = polled {
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> bool {
+        self.meter.open_gate();
+        let Some(tasks) = &mut self.work else { return false };
+        if let Poll::Ready(end) = tasks.poll(cx) {
             self.work = None;
             self.error = end.err();
             return false;
         }
-        meter.held()
+        self.meter.held()
     }
 
     /// Drives hyper until `ready` has something, or everybody waits.
@@ -99,15 +73,14 @@ impl Driver {
     pub(super) fn drive_until<T>(
         &mut self,
         cx: &mut Context<'_>,
-        meter: &Meter,
-        mut ready: impl FnMut(&mut Driver, &mut Context<'_>) -> Poll<T>,
+        mut ready: impl FnMut(&mut Http2, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         let quiet = &mut Context::from_waker(Waker::noop());
         for _ in 0..TURNS {
             if let Poll::Ready(done) = ready(self, quiet) {
                 return Poll::Ready(done);
             }
-            if !self.drive(cx, meter) {
+            if !self.drive(cx) {
                 return ready(self, quiet);
             }
         }
@@ -118,20 +91,14 @@ impl Driver {
     /// Hands a request in; the future resolves at the answer's head, if somebody drives.
     pub(super) fn send(
         &mut self,
-        request: Request<Body>,
+        request: Request,
     ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + Send + use<> {
-        match &mut self.sender {
-            Sender::Http1(sender) => Either::Left(sender.send_request(request)),
-            Sender::Http2(sender) => Either::Right(sender.send_request(request)),
-        }
+        self.sender.send_request(request.for_hyper(Full::new))
     }
 
     /// Whether a request can be handed in, once the answer before it is complete.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        match &mut self.sender {
-            Sender::Http1(sender) => sender.poll_ready(cx),
-            Sender::Http2(sender) => sender.poll_ready(cx),
-        }
+        self.sender.poll_ready(cx)
     }
 
     /// Whether the connection is over.
@@ -145,8 +112,54 @@ impl Driver {
     }
 }
 
+/// The link as hyper sees it: one read for every time that hyper is driven.
+struct Gated(Link);
+
+impl AsyncRead for Gated {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Gated(link) = self.get_mut();
+        if link.meter().gate_holds() {
+            // Whoever drives sees that a read was held and drives again; a task inside must be woken for that.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let read = Pin::new(&mut *link).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            link.meter().close_gate();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Gated {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
 /// What hyper would have spawned for an HTTP/2 connection.
-pub(super) struct Tasks {
+struct Tasks {
     spawned: Spawned,
     running: FuturesUnordered<Task>,
     connection: Pin<Box<http2::Connection<Io, Body, Spawned>>>,
@@ -156,7 +169,7 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Takes hyper's tasks and keeps them for [`Tasks`]. (The lock is taken by one task only.)
 #[derive(Clone, Default)]
-pub(super) struct Spawned(Arc<Mutex<Vec<Task>>>);
+struct Spawned(Arc<Mutex<Vec<Task>>>);
 
 impl Spawned {
     fn take(&self) -> Vec<Task> {
