@@ -39,7 +39,7 @@ pub struct Endpoint {
 
 /// One arrival carried out.
 pub(super) struct Attempt {
-    pub(super) sample: Sample,
+    pub(super) sample: Box<Sample>,
     pub(super) connection: Option<Box<Connection>>,
     /// The answer's headers; only in pre-flight.
     pub(super) headers: Vec<(String, String)>,
@@ -144,9 +144,9 @@ impl Endpoint {
     }
 
     /// The sample of an arrival whose connection could not be opened beforehand.
-    pub fn unreached(&self, arrival: Arrival, shot: &Shot, unreached: &Unreached) -> Sample {
+    pub fn unreached(&self, arrival: Arrival, shot: &Shot, unreached: &Unreached) -> Box<Sample> {
         let end = shot.start.elapsed();
-        let mut sample = Sample::unsent(arrival, shot.phase, shot.round, Outcome::ConnectFailed, end);
+        let mut sample = Box::new(Sample::unsent(arrival, shot.phase, shot.round, Outcome::ConnectFailed, end));
         let timeouts = &shot.brief.case.timeouts;
         unconnected(&mut sample, unreached.stop, &unreached.text, timeouts, &self.scrubber, end);
         sample
@@ -160,7 +160,7 @@ impl Endpoint {
         arrival: Arrival,
         shot: &Shot,
         connection: Option<Box<Connection>>,
-    ) -> (Sample, Option<Box<Connection>>) {
+    ) -> (Box<Sample>, Option<Box<Connection>>) {
         let Attempt { sample, connection, .. } = self.attempt(arrival, shot, connection).await;
         (sample, connection)
     }
@@ -171,7 +171,8 @@ impl Endpoint {
         let brief = &*shot.brief;
         let timeouts = &brief.case.timeouts;
         let since = |at: Instant| at.saturating_duration_since(shot.start);
-        let mut sample = Sample::unsent(arrival, shot.phase, shot.round, Outcome::Cancelled, Duration::ZERO);
+        // In a box, for it goes through many hands.
+        let mut sample = Box::new(Sample::unsent(arrival, shot.phase, shot.round, Outcome::Cancelled, Duration::ZERO));
         sample.at.issued = Some(since(issued));
         sample.streamed = brief.case.request.stream;
         let cold = connection.is_none();
@@ -194,17 +195,14 @@ impl Endpoint {
 
         let request = Request::new(brief.head.clone(), brief.bodies.render(&arrival));
         let alarm = Alarm::new(timeouts, issued, &shot.cancel, brief.case.request.stream);
-        let seen = exchange(
-            &mut connection,
-            request,
-            alarm,
-            Terms { start: shot.start, stream: brief.case.request.stream, keep: brief.keep, again: brief.again },
-        )
-        .await;
+        let stream = brief.case.request.stream;
+        let terms = Terms { start: shot.start, stream, again: brief.again };
+        let mut seen = Seen::nothing(terms, brief.keep);
+        exchange(&mut connection, request, alarm, terms, &mut seen).await;
         let connection = seen.reusable.then_some(connection);
         let stop = seen.stop.as_ref().map(|(stop, _)| *stop);
         let headers = if shot.phase == Phase::Preflight { self.heard(&seen) } else { Vec::new() };
-        conclude(&mut sample, seen, brief, &self.scrubber, shot.start);
+        conclude(&mut sample, &mut seen, brief, &self.scrubber, shot.start);
         Attempt { sample, connection, headers, stop }
     }
 

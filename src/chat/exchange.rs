@@ -31,8 +31,6 @@ pub(super) struct Terms {
     pub(super) start: Instant,
     /// A stream was asked for.
     pub(super) stream: bool,
-    /// How much visible text is kept.
-    pub(super) keep: usize,
     /// The connection is wanted for a further request.
     pub(super) again: bool,
 }
@@ -75,26 +73,15 @@ impl Head {
     }
 }
 
-/// Sends the request and reads its answer.
+/// Sends the request and reads its answer; what is seen of it is put into `seen`.
 pub(super) async fn exchange(
     connection: &mut Connection,
     request: Request,
     mut alarm: Alarm<'_>,
     terms: Terms,
-) -> Seen {
+    seen: &mut Seen,
+) {
     let probe = connection.probe();
-    let mut seen = Seen {
-        stop: None,
-        head: None,
-        reading: Reading::new(Declared::Other, terms.stream, Answer::new(terms.keep)),
-        ended: false,
-        bytes_in: 0,
-        error_body: Vec::new(),
-        stamps: probe.stamps(),
-        lag: None,
-        end: terms.start,
-        reusable: false,
-    };
     match alarm.within(connection.send(request), || probe.stamps().first_write).await {
         Err(stop) => seen.stop = Some((stop, String::new())),
         Ok(Err(error)) => seen.stop = Some(stopped_by(&error, false)),
@@ -108,10 +95,25 @@ pub(super) async fn exchange(
     let by_clock = seen.stop.as_ref().is_some_and(|(stop, _)| stop.is_by_clock());
     let last_read = seen.stamps.last_read.filter(|_| seen.head.is_some() && !by_clock);
     seen.end = last_read.unwrap_or_else(Instant::now);
-    seen
 }
 
 impl Seen {
+    /// Nothing yet; of visible text so much will be kept.
+    pub(super) fn nothing(terms: Terms, keep: usize) -> Seen {
+        Seen {
+            stop: None,
+            head: None,
+            reading: Reading::new(terms.stream, Answer::new(keep)),
+            ended: false,
+            bytes_in: 0,
+            error_body: Vec::new(),
+            stamps: Stamps::default(),
+            lag: None,
+            end: terms.start,
+            reusable: false,
+        }
+    }
+
     async fn answered(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>, terms: Terms) {
         let status = response.status.as_u16();
         let headers = std::mem::take(&mut response.headers);
@@ -131,7 +133,7 @@ impl Seen {
         let announced =
             head.header(&header::CONTENT_LENGTH).filter(|_| head.header(&header::TRANSFER_ENCODING).is_none());
         let length: u64 = announced.and_then(|length| length.parse().ok()).unwrap_or(0);
-        self.reading = Reading::new(declared, terms.stream, Answer::new(terms.keep));
+        self.reading.declared = declared;
         let limit = if declared == Declared::Events { STREAM_LIMIT } else { DOCUMENT_LIMIT };
         if length > limit {
             self.stop = Some((Stop::TooLarge, format!("a body of {length} bytes is announced")));

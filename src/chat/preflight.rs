@@ -70,7 +70,7 @@ pub async fn run(endpoint: &Endpoint, case: &Arc<Case>, what: Preflight, cancel:
         Ok(connection) => connection,
         Err((problem, unreached)) => {
             let shot = diagnosis.shot(endpoint, case, cancel, began);
-            diagnosis.samples.push(endpoint.unreached(ARRIVAL, &shot, &unreached));
+            diagnosis.samples.push(*endpoint.unreached(ARRIVAL, &shot, &unreached));
             diagnosis.problem = Some(problem);
             return diagnosis;
         }
@@ -152,24 +152,24 @@ impl Diagnosis {
             if matches!(again.sample.status, Some(400 | 422)) {
                 // It was something else.
                 self.learnt.include_usage = true;
-                self.samples.push(again.sample);
+                self.samples.push(*again.sample);
             } else {
                 self.notes.push("`stream_options.include_usage` is refused here, and was left out".to_owned());
-                self.samples.push(std::mem::replace(&mut attempt, again).sample);
+                self.samples.push(*std::mem::replace(&mut attempt, again).sample);
             }
         }
         heard.headers.extend(attempt.headers.iter().cloned());
         heard.fingerprint = attempt.sample.fingerprint.as_deref().map(str::to_owned);
         self.recognise(case, &heard);
         self.conclude(endpoint, case, &attempt);
-        self.samples.push(attempt.sample);
+        self.samples.push(*attempt.sample);
         for _ in 1..requests {
             if self.problem.is_some() {
                 break;
             }
             let further = self.attempt(endpoint, case, None, cancel).await;
             self.problem = of_answer(&further.sample, self.known(endpoint, case, &further));
-            self.samples.push(further.sample);
+            self.samples.push(*further.sample);
         }
     }
 

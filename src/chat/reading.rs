@@ -51,7 +51,8 @@ enum Body {
 /// A body so far.
 #[derive(Debug)]
 pub struct Reading {
-    declared: Declared,
+    /// What the head says that it is.
+    pub declared: Declared,
     asked_stream: bool,
     body: Body,
     /// What it says.
@@ -69,9 +70,9 @@ pub struct Reading {
 
 impl Reading {
     /// Nothing yet.
-    pub fn new(declared: Declared, asked_stream: bool, answer: Answer) -> Reading {
+    pub fn new(asked_stream: bool, answer: Answer) -> Reading {
         Reading {
-            declared,
+            declared: Declared::Other,
             asked_stream,
             body: Body::Unknown(Vec::new()),
             answer,

@@ -27,19 +27,19 @@ static REQUEST_IDS: [HeaderName; 2] =
     [HeaderName::from_static("x-request-id"), HeaderName::from_static("x-litellm-call-id")];
 
 /// Fills in the sample of an exchange.
-pub(super) fn conclude(sample: &mut Sample, seen: Seen, brief: &Brief, scrubber: &Scrubber, start: Instant) {
+pub(super) fn conclude(sample: &mut Sample, seen: &mut Seen, brief: &Brief, scrubber: &Scrubber, start: Instant) {
     let answer = &seen.reading.answer;
     let unmet = unmet(&brief.case.answer, answer);
     let wrong_model = brief.case.answer.model.as_deref().is_some_and(|model| answer.model.as_deref() != Some(model));
-    let facts = facts(&seen, brief, wrong_model, unmet.is_some());
+    let facts = facts(seen, brief, wrong_model, unmet.is_some());
     let outcome = decide(&facts);
-    let why = why(outcome, &seen, brief, unmet);
+    let why = why(outcome, seen, brief, unmet);
     let name = |text: &Option<Box<str>>| text.as_ref().map(|text| scrubber.line(text, NAME));
 
     sample.outcome = outcome;
     sample.status = facts.status;
     sample.error = why.map(|why| scrubber.line(&why, LINE).into());
-    instants(sample, &seen, start);
+    instants(sample, seen, start);
     sample.streamed = seen.reading.streamed();
     sample.from_cache = seen.head.as_ref().is_some_and(|head| cache::answered(&head.headers));
     sample.read_lag_max = seen.lag;
@@ -55,13 +55,13 @@ pub(super) fn conclude(sample: &mut Sample, seen: Seen, brief: &Brief, scrubber:
         sample.answer = Some(scrubber.scrub(&answer.text).into());
     }
     sample.bytes_in = seen.bytes_in;
-    let reading = seen.reading;
+    let reading = &mut seen.reading;
     sample.events = reading.answer.events;
     sample.reads = reading.reads;
     sample.token_reads = reading.pace.token_reads;
     sample.max_gap = reading.pace.max_gap;
-    sample.gaps_us = reading.pace.gaps_us;
-    sample.doubts = reading.pace.doubts;
+    sample.gaps_us = std::mem::take(&mut reading.pace.gaps_us);
+    sample.doubts = std::mem::take(&mut reading.pace.doubts);
 }
 
 fn instants(sample: &mut Sample, seen: &Seen, start: Instant) {

@@ -59,11 +59,11 @@ pub async fn drive<S, F, Fut>(
     round: Round,
     start: impl Future<Output = Instant>,
     send: F,
-    landed: mpsc::UnboundedSender<Sample>,
+    landed: mpsc::UnboundedSender<Box<Sample>>,
 ) where
     S: Send + 'static,
     F: Fn(Arrival, S, Instant) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = (Sample, S)> + Send + 'static,
+    Fut: Future<Output = (Box<Sample>, S)> + Send + 'static,
 {
     let stop = round.stop.waiting.clone();
     let shared = Arc::new(Shared { arrivals, round, landed, send });
@@ -104,7 +104,7 @@ async fn cut_off_after(waiting: &CancellationToken) {
 struct Shared<F> {
     arrivals: Arc<Arrivals>,
     round: Round,
-    landed: mpsc::UnboundedSender<Sample>,
+    landed: mpsc::UnboundedSender<Box<Sample>>,
     send: F,
 }
 
@@ -119,7 +119,7 @@ impl<F> User<F> {
     async fn ask<S, Fut>(mut self, mut seat: S, mut gate: watch::Receiver<Option<Instant>>)
     where
         F: Fn(Arrival, S, Instant) -> Fut,
-        Fut: Future<Output = (Sample, S)>,
+        Fut: Future<Output = (Box<Sample>, S)>,
     {
         let Some(start) = gate.wait_for(Option::is_some).await.ok().and_then(|start| *start) else { return };
         drop(gate);
@@ -178,7 +178,7 @@ impl<F> Shared<F> {
     fn cancel(&self, arrival: Arrival, end: Duration) {
         let sample = Sample::unsent(arrival, self.round.phase, self.round.number, Outcome::Cancelled, end);
         // The collector outlives the users; if it is gone, so is whoever wanted the sample.
-        let _ = self.landed.send(sample);
+        let _ = self.landed.send(Box::new(sample));
     }
 }
 
@@ -191,7 +191,7 @@ struct Flight<'a, F> {
 }
 
 impl<F> Flight<'_, F> {
-    fn land(mut self, sample: Sample) {
+    fn land(mut self, sample: Box<Sample>) {
         self.landed = true;
         let _ = self.shared.landed.send(sample);
     }

@@ -41,7 +41,7 @@ async fn land(
     let send = move |arrival: Arrival, seat: (), start: Instant| async move {
         let issued = start.elapsed();
         tokio::time::sleep(service).await;
-        let mut sample = Sample::unsent(arrival, Phase::Load, 1, Outcome::Ok, start.elapsed());
+        let mut sample = Box::new(Sample::unsent(arrival, Phase::Load, 1, Outcome::Ok, start.elapsed()));
         sample.at.issued = Some(issued);
         (sample, seat)
     };
@@ -113,7 +113,7 @@ async fn the_gauge_tells_how_many_were_in_the_air() {
     let round = Round { gauge: gauge.clone(), ..round(&Stop::default()) };
     let send = |arrival, seat, _| async move {
         tokio::time::sleep(SECOND).await;
-        (Sample::unsent(arrival, Phase::Load, 1, Outcome::Ok, SECOND), seat)
+        (Box::new(Sample::unsent(arrival, Phase::Load, 1, Outcome::Ok, SECOND)), seat)
     };
     drive(Arc::new(burst(5, Duration::ZERO)), seats(5), round, async { Instant::now() }, send, landed).await;
     assert_eq!((gauge.issued(), gauge.begun(), gauge.in_air(), gauge.most()), (5, 5, 0, 5));

@@ -52,7 +52,7 @@ pub(super) fn work(shared: &Shared, mut pen: Pen) -> Pen {
 }
 
 /// Waits for something to do, and takes it: whether the manifest changed, and whether this was all.
-fn next(shared: &Shared, pen: &Pen, batch: &mut Vec<(Origin, Sample)>) -> (bool, bool) {
+fn next(shared: &Shared, pen: &Pen, batch: &mut Vec<(Origin, Box<Sample>)>) -> (bool, bool) {
     let queue = lock(&shared.queue);
     let idle = |queue: &mut super::writer::Queue| queue.rows.is_empty() && !queue.manifest_changed && !queue.closed;
     let queue = if pen.is_stuck() {
@@ -70,7 +70,7 @@ fn next(shared: &Shared, pen: &Pen, batch: &mut Vec<(Origin, Sample)>) -> (bool,
 pub(super) fn settle(
     scrubber: &Scrubber,
     origin: &Origin,
-    mut sample: Sample,
+    mut sample: Box<Sample>,
     out: Option<(&mut Vec<u8>, &mut Pens)>,
 ) -> Sample {
     scrubber.sample(&mut sample);

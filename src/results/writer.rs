@@ -75,7 +75,7 @@ pub(super) struct Shared {
 /// What waits for the thread.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    pub(super) rows: Vec<(Origin, Sample)>,
+    pub(super) rows: Vec<(Origin, Box<Sample>)>,
     pub(super) manifest_changed: bool,
     pub(super) closed: bool,
 }
@@ -216,7 +216,7 @@ impl RunWriter {
     }
 
     /// Takes in what became of an arrival. Never waits for the disk.
-    pub fn row(&self, origin: &Origin, sample: Sample) {
+    pub fn row(&self, origin: &Origin, sample: Box<Sample>) {
         let mut queue = lock(&self.shared.queue);
         if queue.rows.len() < MOST_QUEUED {
             queue.rows.push((origin.clone(), sample));

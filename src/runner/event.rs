@@ -12,10 +12,6 @@ use crate::stats::{GateResult, Summary};
 
 /// One thing that happened.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a sample moves on to whoever writes it; in a box it would be an allocation a request"
-)]
 pub enum Event<'a> {
     /// The plan stands and its work begins.
     PlanMade(&'a Plan),
@@ -66,7 +62,7 @@ pub enum Event<'a> {
         /// The round's start in UTC.
         start: jiff::Timestamp,
         /// What became of it.
-        sample: Sample,
+        sample: Box<Sample>,
     },
     /// A round has ended.
     RoundEnded {

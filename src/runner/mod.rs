@@ -204,7 +204,7 @@ impl<'a> Hall<'a> {
         // The first answer pays for the start of things; how long one takes alone is what a second one tells.
         let lone = diagnosis.samples.get(1).and_then(crate::sample::Sample::latency);
         for sample in diagnosis.samples.drain(..) {
-            tell(Event::Sampled { case: None, target, model, start, sample });
+            tell(Event::Sampled { case: None, target, model, start, sample: Box::new(sample) });
         }
         tell(Event::PreflightEnded { target, model, diagnosis: &diagnosis });
         diagnosis.problem.is_none().then(|| Ground {

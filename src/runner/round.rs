@@ -51,7 +51,10 @@ struct Ready {
 
 impl Round<'_> {
     /// Fires, hands every sample with the round's start to `landed`, and tells what this program saw of itself.
-    pub(super) async fn fire(&self, mut landed: impl FnMut(jiff::Timestamp, Sample)) -> std::io::Result<ClientFacts> {
+    pub(super) async fn fire(
+        &self,
+        mut landed: impl FnMut(jiff::Timestamp, Box<Sample>),
+    ) -> std::io::Result<ClientFacts> {
         let users = self.case.load.users();
         let arrivals = Arc::new(Arrivals::of(self.case, self.seed, self.number, self.serial_before));
         let (samples_in, mut samples) = mpsc::unbounded_channel();
@@ -126,7 +129,7 @@ impl Round<'_> {
         arrivals: Arc<Arrivals>,
         mut gate: watch::Receiver<Option<Instant>>,
         ready_in: mpsc::UnboundedSender<Ready>,
-        samples_in: mpsc::UnboundedSender<Sample>,
+        samples_in: mpsc::UnboundedSender<Box<Sample>>,
     ) -> impl Future<Output = Ledger> + Send + 'static {
         // A token of its own for each crew: looking at one takes a lock, and crews are not to wait for each other.
         let stop = Stop { sending: self.stop.sending.child_token(), waiting: self.stop.waiting.child_token() };
@@ -170,7 +173,7 @@ enum Seat {
 }
 
 /// One request of one user.
-async fn ask(endpoint: Arc<Endpoint>, shot: Arc<Shot>, arrival: Arrival, seat: Seat) -> (Sample, Seat) {
+async fn ask(endpoint: Arc<Endpoint>, shot: Arc<Shot>, arrival: Arrival, seat: Seat) -> (Box<Sample>, Seat) {
     match seat {
         Seat::Ready(connection) => {
             let connection = still_open(connection).await;

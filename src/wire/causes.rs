@@ -170,7 +170,7 @@ impl WireError {
             Fault::Start(NoStart::TooLarge) => return WireError::HeadersTooLarge(fault.into()),
             Fault::Start(_) if around.tls => return WireError::SpeaksTls(fault.into()),
             Fault::Start(_) | Fault::Chunks(_) => End::Protocol,
-            Fault::Closed => End::Closed,
+            Fault::Closed(_) | Fault::Unasked => End::Closed,
             Fault::Io(error) => end_of_io(error),
         };
         WireError::ended(end, fault.into(), around)

@@ -67,6 +67,15 @@ impl Framing {
         matches!(self, Framing::Length(0) | Framing::Chunked(Chunk::Over, _))
     }
 
+    /// What is missing where the connection ends here, in words.
+    pub(super) fn missing(&self) -> &'static str {
+        match self {
+            Framing::Length(_) => "its length is not reached",
+            Framing::Chunked(..) => "its last chunk did not come",
+            Framing::UntilClosed => "its end did not come",
+        }
+    }
+
     /// Looks at `bytes`: how many it has passed, and which of those are the next part of the body (none where all that
     /// was passed is framing). Beyond that part nothing is looked at.
     pub(super) fn next(&mut self, bytes: &[u8]) -> Result<(usize, Range<usize>), NotChunked> {

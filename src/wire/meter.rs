@@ -44,7 +44,7 @@ pub(super) struct Meter {
 }
 
 /// The instants of the current request on one connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamps {
     /// The first byte of the request was handed to the kernel.
     pub first_write: Option<Instant>,

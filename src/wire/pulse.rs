@@ -14,6 +14,8 @@ use super::kernel;
 /// A sleep shorter than this was none: events were there already. The kernel's own count of sleeps says so better where
 /// there is one: a runtime that finds a thousand events takes longer than this to look through them.
 const BLINK: Duration = Duration::from_micros(20);
+/// How long of a sleep was a wait for a processor is not asked after one shorter than this: all of it is taken for one.
+const SHORT: Duration = Duration::from_micros(200);
 /// A runtime under watch is pinged every 5 ms. One that slept for longer was not asleep: its whole process stood still,
 /// or whoever pings had no processor either.
 const UNDISTURBED: Duration = Duration::from_millis(6);
@@ -67,16 +69,18 @@ impl Pulse {
 
     fn wakes(&self) {
         let woke = Instant::now();
-        let queued = match self.queued_in_all() {
-            // Since the last wake-up, so at least since this sleep began.
+        let Some((parked, sleeps)) = self.parked.get() else { return };
+        let asleep = woke.saturating_duration_since(parked);
+        if sleeps.map_or(asleep < BLINK, |sleeps| kernel::sleeps() == Some(sleeps)) {
+            return;
+        }
+        let queued = match (asleep >= SHORT).then(|| self.queued_in_all()).flatten() {
+            // Since it was last asked, so at least since this sleep began.
             Some(all) => all.saturating_sub(self.queued.replace(all)),
+            None if asleep < SHORT => asleep,
             None => self.ping.get(),
         };
-        if let Some((parked, sleeps)) = self.parked.get()
-            && (sleeps.is_none() || sleeps != kernel::sleeps())
-        {
-            self.caught_up.set(after(self.caught_up.get(), parked, woke, queued));
-        }
+        self.caught_up.set(Some(after(parked, asleep, queued)));
     }
 
     /// How long this thread has waited for a processor since it began.
@@ -87,15 +91,11 @@ impl Pulse {
     }
 }
 
-/// Until when a runtime had caught up that slept from `parked` to `woke` and of that waited `queued` for a processor;
-/// `before` is what held until then.
-fn after(before: Option<Instant>, parked: Instant, woke: Instant, queued: Duration) -> Option<Instant> {
-    let asleep = woke.saturating_duration_since(parked).saturating_sub(queued);
-    match asleep {
-        _ if asleep < BLINK => before,
-        _ if asleep > UNDISTURBED => Some(parked),
-        _ => Some(parked + asleep),
-    }
+/// Until when a runtime had caught up that slept from `parked` for so long, and of that waited `queued` for a processor:
+/// at least until it fell asleep.
+fn after(parked: Instant, asleep: Duration, queued: Duration) -> Instant {
+    let asleep = asleep.saturating_sub(queued);
+    if asleep > UNDISTURBED { parked } else { parked + asleep }
 }
 
 /// The second number of a `schedstat`: nanoseconds spent waiting for a processor.
@@ -121,19 +121,18 @@ mod tests {
 
     #[test]
     fn what_woke_a_sleeper_came_when_its_wait_for_a_processor_began() {
-        let (parked, earlier) = (Instant::now(), Some(Instant::now() - 9 * MILLI));
+        let parked = Instant::now();
         let table = [
             // Slept 3 ms and ran at once; slept 1 ms and waited two more for a processor.
-            (3 * MILLI, Duration::ZERO, Some(parked + 3 * MILLI)),
-            (3 * MILLI, 2 * MILLI, Some(parked + MILLI)),
-            // Only looked, or was never asleep in between: what was there may have been there for longer.
-            (MILLI / 100, Duration::ZERO, earlier),
-            (3 * MILLI, 4 * MILLI, earlier),
+            (3 * MILLI, Duration::ZERO, parked + 3 * MILLI),
+            (3 * MILLI, 2 * MILLI, parked + MILLI),
+            // Other waits are counted too; but when it fell asleep there was nothing left.
+            (3 * MILLI, 4 * MILLI, parked),
             // Nobody pinged for half a second: everything stood still.
-            (500 * MILLI, Duration::ZERO, Some(parked)),
+            (500 * MILLI, Duration::ZERO, parked),
         ];
-        for (passed, queued, expected) in table {
-            assert_eq!(after(earlier, parked, parked + passed, queued), expected, "{passed:?} {queued:?}");
+        for (asleep, queued, expected) in table {
+            assert_eq!(after(parked, asleep, queued), expected, "{asleep:?} {queued:?}");
         }
     }
 

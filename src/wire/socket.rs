@@ -116,7 +116,9 @@ impl Tcp {
     fn poll_write(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.0.poll_write_ready(cx))?;
-            match self.0.try_write_vectored(bufs) {
+            // One buffer goes the kernel's shorter way.
+            let tried = if let [one] = bufs { self.0.try_write(one) } else { self.0.try_write_vectored(bufs) };
+            match tried {
                 Err(error) if again(&error) => {}
                 written => return Poll::Ready(written),
             }

@@ -5,6 +5,7 @@
 
 use std::mem::MaybeUninit;
 
+use bytes::Bytes;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{StatusCode, Version};
 
@@ -30,7 +31,7 @@ pub(super) struct Start {
 /// Why there is no start.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoStart {
-    #[error("more than {FIELDS} header fields, or more than {} KiB of them", BYTES / 1024)]
+    #[error("more than {FIELDS} fields or {} KiB", BYTES / 1024)]
     TooLarge,
     #[error("{0}")]
     NotHttp(&'static str),
@@ -69,17 +70,20 @@ fn parse_one(bytes: &[u8]) -> Result<Option<(Start, usize)>, NoStart> {
     };
     let status = StatusCode::from_u16(head.code.unwrap_or_default()).map_err(|_| NoStart::NotHttp("no such status"))?;
     let version = if head.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    let fields = collect(head.headers)?;
+    // All values share one copy of the head.
+    let copy = Bytes::copy_from_slice(&bytes[..length]);
+    let place = |part: &[u8]| part.as_ptr().addr() - bytes.as_ptr().addr();
+    let fields = collect(head.headers, |value| copy.slice(place(value)..place(value) + value.len()))?;
     let framing = framing(status, version, &fields)?;
     let keeps = keeps(version, &fields) && framing != Framing::UntilClosed && status != StatusCode::SWITCHING_PROTOCOLS;
     Ok(Some((Start { status, version, fields, framing, keeps }, length)))
 }
 
-fn collect(parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, NoStart> {
+fn collect(parsed: &[httparse::Header<'_>], shared: impl Fn(&[u8]) -> Bytes) -> Result<HeaderMap, NoStart> {
     let mut fields = HeaderMap::with_capacity(parsed.len());
     for field in parsed {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| NoStart::NotHttp("a field's name"))?;
-        let value = match HeaderValue::from_bytes(field.value) {
+        let value = match HeaderValue::from_maybe_shared(shared(field.value)) {
             Ok(value) => value,
             // A folded value goes on in the next line.
             Err(_) => {

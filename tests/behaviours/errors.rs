@@ -133,20 +133,16 @@ async fn statuses_with_what_the_server_says_of_them() {
 #[tokio::test]
 async fn servers_that_speak_something_else() {
     let behaviours = vec![
-        case(
-            "SSH",
-            says(b"SSH-2.0-OpenSSH_9.9\r\n"),
-            "malformed | the answer is not HTTP: invalid HTTP version parsed",
-        ),
+        case("SSH", says(b"SSH-2.0-OpenSSH_9.9\r\n"), "malformed | the answer is not HTTP: invalid HTTP version"),
         case(
             "a TLS alert where plain HTTP was sent",
             says(b"\x15\x03\x01\x00\x02\x02\x46"),
-            "malformed | the server speaks TLS: invalid HTTP version parsed",
+            "malformed | the server speaks TLS: invalid HTTP version",
         ),
         case(
             "nothing: the connection closes",
             Script(vec![]),
-            "truncated | the connection ended before the answer did: connection closed before message completed",
+            "truncated | the connection ended before the answer did: nothing of it came",
         ),
         case(
             "a reset instead of an answer",
@@ -156,7 +152,7 @@ async fn servers_that_speak_something_else() {
         case(
             "a chunk size that is none",
             says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
-            "truncated 200 | the answer is not HTTP: Invalid chunk size line: missing size digit",
+            "truncated 200 | the answer is not HTTP: a chunk does not begin with its size",
         ),
         case(
             "brotli, though none was accepted",
@@ -215,7 +211,7 @@ async fn plain_http_on_a_tls_port_is_tls_failed() {
 
 async fn send_over(route: Route) -> Sample {
     let endpoint = endpoint_over(route);
-    endpoint.send(arrival(), &shot(&endpoint, &whole()), None).await.0
+    *endpoint.send(arrival(), &shot(&endpoint, &whole()), None).await.0
 }
 
 #[tokio::test]

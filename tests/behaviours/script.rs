@@ -127,13 +127,13 @@ pub(super) async fn play(ask: &Ask, script: Script) -> Sample {
     let (sample, connection) = endpoint.send(arrival(), &shot(&endpoint, ask), None).await;
     drop(connection);
     server.await.unwrap();
-    sample
+    *sample
 }
 
 /// Asks once over a connection that is no socket: time may stand still.
 pub(super) async fn ask_over(ask: &Ask, connection: Connection) -> Sample {
     let endpoint = endpoint(80);
-    endpoint.send(arrival(), &shot(&endpoint, ask), Some(Box::new(connection))).await.0
+    *endpoint.send(arrival(), &shot(&endpoint, ask), Some(Box::new(connection))).await.0
 }
 
 pub(super) fn endpoint(port: u16) -> Endpoint {

@@ -35,7 +35,8 @@ const SAID: [&str; 9] = [
 ];
 
 fn read(parts: &[&[u8]], declared: Declared) -> Option<Reading> {
-    let mut reading = Reading::new(declared, true, Answer::new(4096));
+    let mut reading = Reading::new(true, Answer::new(4096));
+    reading.declared = declared;
     for (number, bytes) in parts.iter().copied().enumerate().filter(|(_, bytes)| !bytes.is_empty()) {
         if reading.is_over() {
             break;

@@ -107,7 +107,7 @@ impl Stage<'_> {
             let over = tokio::time::sleep_until(self.deadline.into());
             let run = runner::run(plan, &setup, self.crews, |event| {
                 if let Event::Sampled { sample, .. } = event {
-                    samples.push(sample);
+                    samples.push(*sample);
                 }
             });
             tokio::pin!(run);

@@ -147,13 +147,13 @@ pub(crate) fn preflight() -> Sample {
 
 /// A pre-flight, and both cases in two rounds with a warm-up.
 pub(crate) fn measure(writer: &RunWriter) {
-    writer.row(&writer.preflight("local", "m", began()), preflight());
+    writer.row(&writer.preflight("local", "m", began()), preflight().into());
     for (case, users) in [(0, 10), (1, 30)] {
-        writer.row(&writer.warmup(case, began()), Sample { phase: Phase::Warmup, ..sample(5, 0) });
+        writer.row(&writer.warmup(case, began()), Sample { phase: Phase::Warmup, ..sample(5, 0) }.into());
         for round in [1, 2] {
             let origin = writer.round(case, round, began());
             for user in (1..=users).rev() {
-                writer.row(&origin, sample(user, round));
+                writer.row(&origin, sample(user, round).into());
             }
             writer.client_facts(case, round, client_facts(users));
         }
