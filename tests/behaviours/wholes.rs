@@ -159,8 +159,8 @@ async fn whole_bodies_that_are_no_answer_though_their_status_is_200() {
         case(
             "the body is cut",
             Script(vec![Act::Say(format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{ANSWER}").into_bytes())]),
-            "truncated 200 stop | m fp_1 | in 3 out 2 | 5 chars | the connection ended before the answer did: end of file \
-             before message length reached",
+            "truncated 200 stop | m fp_1 | in 3 out 2 | 5 chars | the connection ended before the answer did: its \
+             length is not reached",
         ),
     ];
     hold(behaviours).await;
