@@ -1,5 +1,6 @@
 //! One connection: request after request, each answered by a script.
 
+use std::mem::take;
 use std::rc::Rc;
 
 use tokio::net::TcpStream;
@@ -22,13 +23,13 @@ pub(super) async fn serve(house: Rc<House>, mut stream: TcpStream, number: u64) 
     let mut idle = house.settings.idle_close.or(habits.idle_close);
     let (mut reader, accepted) = (Reader::new(), clock::now());
     for count in 1.. {
-        let request = match reader.next(&stream, idle).await {
+        let mut request = match reader.next(&stream, idle).await {
             Ok(Some(request)) => request,
             Ok(None) => return socket::finish(stream).await,
             Err(Wrong::Gone) => return,
             Err(Wrong::Refuse(status, why)) => return refuse(&house, stream, status, why).await,
         };
-        let (mut entry, answer) = receive(&house, &request, (number, count, accepted));
+        let (mut entry, answer) = receive(&house, &mut request, (number, count, accepted));
         let Answer { mut script, draw, idle_close } = answer;
         idle = idle_close.or(idle);
         let last = habits.requests_per_connection.is_some_and(|limit| count >= limit);
@@ -55,13 +56,11 @@ fn keep_an_old_client(request: &Request, script: &mut Script) {
     }
 }
 
-fn receive(house: &House, request: &Request, (number, count, accepted): (u64, u64, u64)) -> (Entry, Answer) {
+fn receive(house: &House, request: &mut Request, (number, count, accepted): (u64, u64, u64)) -> (Entry, Answer) {
     let Came { first_byte, first_byte_kernel, complete } = request.came;
     let record = Record {
         connection: number,
         request: count,
-        method: request.method.clone(),
-        path: request.path.clone(),
         accept_ns: accepted,
         first_byte_ns: first_byte,
         first_byte_kernel_ns: first_byte_kernel,
@@ -70,6 +69,8 @@ fn receive(house: &House, request: &Request, (number, count, accepted): (u64, u6
     };
     let mut entry = Entry::new(record, house.log.clone());
     let answer = router::answer(house, request, &mut entry.record);
+    // Nobody else asks for them any more.
+    (entry.record.method, entry.record.path) = (take(&mut request.method), take(&mut request.path));
     (entry, answer)
 }
 

@@ -1,5 +1,6 @@
 //! The kinds of server: what tells them apart on the wire. A table of habits, and each one's way of saying no.
 
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -209,19 +210,18 @@ impl Kind {
 
     /// Header lines that differ from request to request.
     pub(super) fn request_headers(self, identity: u64, out: &mut Vec<u8>) {
-        let lines = match self {
+        let _ = match self {
             Kind::Openai => {
-                format!("x-request-id: req_{identity:016x}\r\nopenai-processing-ms: {}\r\n", 100 + identity % 400)
+                write!(out, "x-request-id: req_{identity:016x}\r\nopenai-processing-ms: {}\r\n", 100 + identity % 400)
             }
             // The milliseconds are drawn at random: the real one does the same.
             Kind::Lamb => {
-                format!("x-request-id: {identity:016x}\r\nopenai-processing-ms: {}\r\n", 100 + identity % 900)
+                write!(out, "x-request-id: {identity:016x}\r\nopenai-processing-ms: {}\r\n", 100 + identity % 900)
             }
-            Kind::Litellm => format!("x-litellm-call-id: {identity:016x}\r\n"),
-            Kind::Vllm => format!("x-request-id: {identity:016x}\r\n"),
-            Kind::Ollama | Kind::LlamaCpp => return,
+            Kind::Litellm => write!(out, "x-litellm-call-id: {identity:016x}\r\n"),
+            Kind::Vllm => write!(out, "x-request-id: {identity:016x}\r\n"),
+            Kind::Ollama | Kind::LlamaCpp => Ok(()),
         };
-        out.extend_from_slice(lines.as_bytes());
     }
 }
 

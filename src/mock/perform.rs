@@ -225,7 +225,9 @@ impl<'a> Performance<'a> {
             let line = [dialect.eol.as_bytes(), data].concat();
             out.splice(break_at..break_at, line);
         }
-        let _ = write!(out, "{0}{0}", dialect.eol);
+        for end in [dialect.eol; 2] {
+            out.extend_from_slice(end.as_bytes());
+        }
         self.outlet.events += 1;
         self.frame();
     }

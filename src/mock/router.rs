@@ -66,10 +66,10 @@ fn completion(house: &House, request: &Request, record: &mut Record) -> Result<A
         return Err(refused);
     }
     let kind = house.kind();
-    let ask = Ask::parse(&request.body).map_err(|why| unclear(kind, why))?;
+    let mut ask = Ask::parse(&request.body).map_err(|why| unclear(kind, why))?;
     record.model = Some(ask.model.clone());
     record.stream = ask.stream;
-    record.marker.clone_from(&ask.marker);
+    record.marker = std::mem::take(&mut ask.marker);
     let draw = Draw::new(&house.settings, serial);
     if u64::from(draw.tokens) * u64::from(ask.n) > MOST_TOKENS {
         return Err(kind.error(400, "invalid_request_error", None, "n times the tokens of an answer is too much"));

@@ -77,8 +77,9 @@ impl Voice {
             if voice.speech == Speech::ToolCall {
                 return voice.call_fragment(tokens, out);
             }
-            let field = voice.field(tokens.start);
-            let _ = write!(out, "\"{field}\":\"");
+            for part in ["\"", voice.field(tokens.start), "\":\""] {
+                out.extend_from_slice(part.as_bytes());
+            }
             tokens.for_each(|token| voice.token(token, out));
             out.push(b'"');
         });
@@ -129,8 +130,10 @@ impl Voice {
         delta: impl FnOnce(&Voice, &mut Vec<u8>),
     ) {
         self.start(out);
-        let role = if self.role_in_each { "\"role\":\"assistant\"," } else { "" };
-        let _ = write!(out, "[{{\"index\":{choice},\"delta\":{{{role}");
+        let _ = write!(out, "[{{\"index\":{choice},\"delta\":{{");
+        if self.role_in_each {
+            out.extend_from_slice(b"\"role\":\"assistant\",");
+        }
         delta(self, out);
         if out.ends_with(b",") {
             out.pop();
