@@ -1,7 +1,8 @@
 //! What the embedded endpoint can carry on one core: events a second with their lateness, requests a second.
 //!
 //! The endpoint runs in a process of its own, pinned to the first core; the client, which only reads and counts, to the second.
-//! `cargo bench --bench mock_capacity`, on an idle machine, takes about 15 s; a word behind `--` chooses the lines that hold it.
+//! Both tell how busy they were: an endpoint that is not, with a client that is, was not what was measured.
+//! `cargo bench --bench mock_capacity`, on an idle machine, takes about 20 s; a word behind `--` chooses the lines that hold it.
 //! Nothing here is a test: it prints.
 
 use std::io::{BufRead, BufReader, Read};
@@ -50,7 +51,7 @@ fn serve(settings: &str, log: Option<&String>) {
 fn measure(chosen: &str) {
     pin(1);
     let log = std::env::temp_dir().join(format!("mock-capacity-{}.jsonl", std::process::id()));
-    for (streams, logged) in [(500, false), (600, false), (600, true), (900, false)] {
+    for (streams, logged) in [(500, false), (700, false), (700, true), (1_200, false)] {
         let what = format!("{streams} streams, a token each 10 ms{}", if logged { ", logged" } else { "" });
         if what.contains(chosen) {
             let first = json!({ "lognormal": { "median": "300ms", "sigma": 0.5 } });
@@ -85,7 +86,7 @@ fn endpoint(settings: &Value, log: Option<&std::path::PathBuf>) -> (SocketAddr, 
     (String::from_utf8_lossy(&line).trim().parse().expect("an address"), child)
 }
 
-fn report(what: &str, seconds: f64, mut child: Child) {
+fn report(what: &str, (seconds, client_s): (f64, f64), mut child: Child) {
     drop(child.stdin.take());
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a report");
@@ -93,21 +94,28 @@ fn report(what: &str, seconds: f64, mut child: Child) {
     let report: Value = serde_json::from_str(&line).expect("JSON");
     let number = |field: &str| report[field].as_f64().expect("a number");
     println!(
-        "{what}: {:.0} writes/s; late by {:.0} µs (P50), {:.0} µs (P99), {:.0} µs (max); CPU a write {:.1} µs and {:.1} µs in the kernel",
+        "{what}: {:.0} writes/s; late by {:.0} µs (P50), {:.0} µs (P99), {:.0} µs (max); CPU a write {:.1} µs and {:.1} µs in the kernel; busy {:.0} %, the client {:.0} %",
         number("writes") / seconds,
         number("p50_us"),
         number("p99_us"),
         number("max_us"),
         number("user_s") * 1e6 / number("writes"),
         number("kernel_s") * 1e6 / number("writes"),
+        (number("user_s") + number("kernel_s")) * 100.0 / seconds,
+        client_s * 100.0 / seconds,
     );
 }
 
-fn client(work: impl Future<Output = ()>) -> f64 {
+/// Seconds that the work took, and of CPU that this process spent on it.
+fn client(work: impl Future<Output = ()>) -> (f64, f64) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let start = Instant::now();
+    let cpu = || {
+        let (user, kernel) = cpu_seconds();
+        user + kernel
+    };
+    let (start, before) = (Instant::now(), cpu());
     runtime.block_on(work);
-    start.elapsed().as_secs_f64()
+    (start.elapsed().as_secs_f64(), cpu() - before)
 }
 
 fn request(stream: bool) -> Vec<u8> {
