@@ -1,6 +1,6 @@
 //! What single parts cost: the decoder of events, an answer and its outcome, the tally, percentiles, rows.
 //!
-//! `cargo bench --bench parts -- --quick` takes about half a minute, without `--quick` five; a word behind `--` chooses the
+//! `cargo bench --bench parts -- --quick` takes some ten seconds, without `--quick` two minutes; a word behind `--` chooses the
 //! parts whose names hold it. Criterion keeps the last result under `target/criterion` and says what has changed since.
 //! No sockets, no disk: what whole runs cost is the other benches' business.
 
