@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::results::cell::{self, UtcPen, push_opt_ms, push_opt_number};
 use crate::results::columns::Cells;
 use crate::sample::{Arrival, ConnectTimes, Instants, Sample};
+use crate::stats::observation::micros;
 
 /// The columns from `start_utc` to `read_lag_max_ms`, in microseconds, and `end_ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -195,11 +196,6 @@ impl Times {
             end: 0,
         }
     }
-}
-
-/// Whole microseconds, to the nearest.
-fn micros(duration: Duration) -> u64 {
-    u64::try_from((duration.as_nanos() + 500) / 1000).unwrap_or(u64::MAX)
 }
 
 fn rounded(duration: Duration) -> Duration {

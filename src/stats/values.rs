@@ -132,10 +132,12 @@ impl AddAssign<&Values> for Values {
 impl Moments {
     fn add(&mut self, value: u64, times: u64) {
         let (wide, times_wide) = (u128::from(value), u128::from(times));
+        // The square of 64 bits has room in 128; only so many of them may have none.
+        let square = wide * wide;
         let one = Moments {
             n: times,
             sum: wide * times_wide,
-            squares: wide.saturating_mul(wide).saturating_mul(times_wide),
+            squares: if times == 1 { square } else { square.saturating_mul(times_wide) },
             min: value,
             max: value,
         };
