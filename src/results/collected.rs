@@ -87,9 +87,15 @@ impl Collected {
         self.beyond
     }
 
-    /// Adds a row as it was read: what enters numbers goes there without a sample in between. `prompt` knows the place of
-    /// a prompt by its name.
-    pub(super) fn add_row(&mut self, place: &mut Place, row: &Row<'_>, prompt: impl Fn(&str) -> usize) {
+    /// Adds a row as it is written or was read: what enters numbers goes there without a sample in between. `gaps_us` is
+    /// what no row tells; `prompt` knows the place of a prompt by its name.
+    pub(super) fn add_row(
+        &mut self,
+        place: &mut Place,
+        row: &Row<'_>,
+        gaps_us: &[u32],
+        prompt: impl Fn(&str) -> usize,
+    ) {
         let keeps = self.samples.len() < self.keep;
         let Some(seen) = row.observation().filter(|_| !keeps) else {
             self.add(&place.home, place.users, &row.to_sample(prompt(&row.prompt)));
@@ -97,6 +103,7 @@ impl Collected {
         };
         self.rows += 1;
         let at = *place.case.get_or_insert_with(|| self.find(&place.home, place.users));
+        let seen = Observation { gaps_us, ..seen };
         self.beyond += u64::from(!self.cases[at].observe(&seen, self.limits, &mut self.room));
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::results::cell::{parse_text, printable, push_opt_number, push_opt_text, push_text};
+use crate::results::collected::Place;
 use crate::results::parts::CaseFacts;
 use crate::scenario::plan::CaseKey;
 
@@ -71,6 +72,11 @@ impl Home {
 }
 
 impl Origin {
+    /// Where its rows are added up, not yet looked up.
+    pub(super) fn place(&self) -> Place {
+        Place { home: self.0.home.clone(), users: self.0.users, case: None }
+    }
+
     /// Rows of `home` in this run; pre-flight has no users.
     pub(super) fn new(
         (run_id, scenario): (&str, &str),

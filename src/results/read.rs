@@ -162,7 +162,7 @@ impl Rows {
         self.find(&mut cells);
         let Some((_, place)) = &mut self.last else { return };
         match Row::parse(&mut cells, &mut self.memory) {
-            Some(row) => collected.add_row(place, &row, |name| self.prompts.get(name).copied().unwrap_or(0)),
+            Some(row) => collected.add_row(place, &row, &[], |name| self.prompts.get(name).copied().unwrap_or(0)),
             None => self.unreadable += 1,
         }
     }

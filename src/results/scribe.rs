@@ -1,8 +1,9 @@
 //! The thread with the only pen: formats rows, hands them to the kernel, adds them up.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use crate::results::collected::{Collected, Place};
 use crate::results::folder;
 use crate::results::origin::Origin;
 use crate::results::pen::Pen;
@@ -25,15 +26,20 @@ const CHUNK: usize = 512;
 pub(super) fn work(shared: &Shared, mut pen: Pen) -> Pen {
     let mut pens = Pens::default();
     let mut batch = Vec::new();
+    let mut known: Option<(Origin, Place)> = None;
     loop {
         let (manifest_changed, closed) = next(shared, &pen, &mut batch);
         let mut rest = batch.drain(..).peekable();
         while rest.peek().is_some() {
             let mut collected = lock(&shared.collected);
             for (origin, sample) in rest.by_ref().take(CHUNK) {
+                let (_, place) = match &mut known {
+                    Some(known) if Arc::ptr_eq(&known.0.0, &origin.0) => known,
+                    other => other.insert((origin.clone(), origin.place())),
+                };
                 // The lost are counted by the pen; their numbers are not lost.
-                let sample = settle(&shared.scrubber, &origin, sample, pen.row().map(|out| (out, &mut pens)));
-                collected.add(&origin.0.home, origin.0.users, &sample);
+                let out = pen.row().map(|out| (out, &mut pens));
+                settle(&shared.scrubber, &mut collected, (&origin, place), sample, out);
             }
             drop(collected);
             flush(shared, &mut pen);
@@ -66,13 +72,14 @@ fn next(shared: &Shared, pen: &Pen, batch: &mut Vec<(Origin, Box<Sample>)>) -> (
     (std::mem::take(&mut queue.manifest_changed), queue.closed)
 }
 
-/// Makes of a sample what its row tells of it, and appends the row where there is a place for it.
+/// Makes of a sample its row, appends that where there is a place for it, and adds up what it tells.
 pub(super) fn settle(
     scrubber: &Scrubber,
-    origin: &Origin,
+    collected: &mut Collected,
+    (origin, place): (&Origin, &mut Place),
     mut sample: Box<Sample>,
     out: Option<(&mut Vec<u8>, &mut Pens)>,
-) -> Sample {
+) {
     scrubber.sample(&mut sample);
     let prompt = origin.0.prompts.get(sample.arrival.prompt).map_or("", String::as_str);
     let row = Row::of(&sample, prompt, origin.0.started);
@@ -80,9 +87,7 @@ pub(super) fn settle(
         out.extend_from_slice(&origin.0.prefix);
         row.write(out, pens);
     }
-    let settled = row.to_sample(sample.arrival.prompt);
-    // Rows have no gaps: run.json keeps them pooled.
-    Sample { gaps_us: sample.gaps_us, ..settled }
+    collected.add_row(place, &row, &sample.gaps_us, |_| sample.arrival.prompt);
 }
 
 fn flush(shared: &Shared, pen: &mut Pen) {

@@ -226,8 +226,9 @@ impl RunWriter {
             return;
         }
         drop(queue);
-        let sample = scribe::settle(&self.shared.scrubber, origin, sample, None);
-        lock(&self.shared.collected).add(&origin.0.home, origin.0.users, &sample);
+        let (scrubber, mut collected) = (&self.shared.scrubber, lock(&self.shared.collected));
+        scribe::settle(scrubber, &mut collected, (origin, &mut origin.place()), sample, None);
+        drop(collected);
         let mut trouble = lock(&self.shared.trouble);
         trouble.lost += 1;
         trouble.note("rows came faster than they could be written: some requests have no row".to_owned());
