@@ -1,8 +1,11 @@
 //! What the operating system allows: looked at before anything is sent, raised where that needs no privilege.
 
+use std::net::IpAddr;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{memory, ports};
+use super::memory;
+use super::ports::{self, Ports};
 use crate::facts::{ClientFacts, Limit};
 
 /// Descriptors that are not users' connections: files, the runtimes' own, the embedded endpoint's listener, the control
@@ -10,8 +13,12 @@ use crate::facts::{ClientFacts, Limit};
 const BESIDE_USERS: u64 = 128;
 /// Bytes that a connection takes: its user's task, the buffers of HTTP and TLS, and the kernel's of a socket.
 const CONNECTION: u64 = 40 << 10;
-/// Bytes that a finished request leaves until its case is summed up.
+/// Bytes that a finished request leaves until its case is summed up, and how many do: more are summed up in flat memory.
 const REQUEST: u64 = 1 << 10;
+const MOST_REQUESTS: u64 = 100_000;
+/// Ports that one address can have, and those that it surely has beside what else runs.
+const MOST_PORTS: u64 = 64_512;
+const SAFE_PORTS: u64 = 60_000;
 
 /// What a plan needs of this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,8 +29,19 @@ pub struct Demand {
     pub ends: u64,
     /// The most requests of a case.
     pub requests: u64,
-    /// The port of each server, and the most connections to it at once.
-    pub servers: Vec<(u16, u64)>,
+    /// The servers.
+    pub servers: Vec<Server>,
+}
+
+/// What a plan needs to reach one server.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Server {
+    /// Its port.
+    pub port: u16,
+    /// The most connections to it at once.
+    pub connections: u64,
+    /// Addresses of this machine that they leave from, in turn; empty: the kernel chooses one.
+    pub from: Vec<IpAddr>,
 }
 
 /// What was looked at, and the scarcest of each; `None` where this system does not tell.
@@ -31,7 +49,7 @@ pub struct Demand {
 pub struct Allowance {
     /// File descriptors, the soft limit raised as far as needed.
     pub descriptors: Option<Limit>,
-    /// Ephemeral ports to one server.
+    /// Ephemeral ports to one server: where there are plenty, at least so many.
     pub ports: Option<Limit>,
     /// Bytes of memory.
     pub memory: Option<Limit>,
@@ -62,6 +80,8 @@ pub enum Refusal {
         needed: u64,
         /// Free.
         free: u64,
+        /// Ports that one address could have.
+        range: u64,
     },
     /// Too little memory.
     #[error("the plan needs about {} MiB of memory, and {} MiB are there", needed >> 20, available >> 20)]
@@ -80,12 +100,22 @@ impl Refusal {
             Refusal::Descriptors { needed, .. } => {
                 format!("run `ulimit -Hn {needed} && ulimit -n {needed}` as root first, or ask for fewer users")
             }
-            Refusal::Ports { needed, .. } if *needed > 60_000 => {
-                "one address has no more than 64512 ports to connect from: ask for fewer users".to_owned()
-            }
-            Refusal::Ports { .. } => {
-                "run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` as root first, or ask for fewer users"
-                    .to_owned()
+            Refusal::Ports { needed, range, .. } => {
+                let several = |each: u64| {
+                    let count = needed.div_ceil(each.max(1)).max(2);
+                    format!(
+                        "let connections leave from {count} addresses of this machine \
+                         (`local_addresses = [\"127.0.0.2\", …]` in the target, on loopback any of 127.0.0.0/8)"
+                    )
+                };
+                if *needed > SAFE_PORTS || *range >= MOST_PORTS {
+                    format!("one address has no more than {MOST_PORTS} ports: {}", several(SAFE_PORTS.min(*range)))
+                } else {
+                    format!(
+                        "run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` as root first, or {}",
+                        several(*range)
+                    )
+                }
             }
             Refusal::Memory { needed, .. } => {
                 format!(
@@ -102,8 +132,11 @@ impl Refusal {
 pub fn allow(demand: &Demand) -> Result<Allowance, Refusal> {
     Ok(Allowance {
         descriptors: Some(descriptors(demand.connections * demand.ends + BESIDE_USERS)?),
-        ports: scarcest(demand.servers.iter().filter_map(|(port, needed)| Some((*needed, ports::free(*port)?))))?,
-        memory: fits(demand.connections * demand.ends * CONNECTION + demand.requests * REQUEST, memory::available())?,
+        ports: scarcest(demand.servers.iter().filter_map(|server| Some((server.connections, ports::free(server)?))))?,
+        memory: fits(
+            demand.connections * demand.ends * CONNECTION + demand.requests.min(MOST_REQUESTS) * REQUEST,
+            memory::available(),
+        )?,
     })
 }
 
@@ -132,11 +165,17 @@ fn raised(needed: u64, current: Option<u64>, maximum: Option<u64>) -> Result<Opt
 }
 
 /// Of the servers the one with the fewest ports to spare.
-fn scarcest(servers: impl Iterator<Item = (u64, u64)>) -> Result<Option<Limit>, Refusal> {
-    let Some((needed, free)) = servers.min_by_key(|(needed, free)| i128::from(*free) - i128::from(*needed)) else {
+fn scarcest(servers: impl Iterator<Item = (u64, Ports)>) -> Result<Option<Limit>, Refusal> {
+    let Some((needed, Ports { free, range })) =
+        servers.min_by_key(|(needed, ports)| i128::from(ports.free) - i128::from(*needed))
+    else {
         return Ok(None);
     };
-    if needed > free { Err(Refusal::Ports { needed, free }) } else { Ok(Some(Limit { needed, available: free })) }
+    if needed > free {
+        Err(Refusal::Ports { needed, free, range })
+    } else {
+        Ok(Some(Limit { needed, available: free }))
+    }
 }
 
 fn fits(needed: u64, available: Option<u64>) -> Result<Option<Limit>, Refusal> {
@@ -171,13 +210,22 @@ mod tests {
 
     #[test]
     fn of_several_servers_the_one_with_the_fewest_ports_to_spare_decides() {
-        let all = [(100, 28_000), (20_000, 20_000), (5, 6)];
+        let ports = |free| Ports { free, range: 28_232 };
+        let all = [(100, ports(28_000)), (20_000, ports(20_000)), (5, ports(6))];
         assert_eq!(scarcest(all.into_iter()), Ok(Some(Limit { needed: 20_000, available: 20_000 })));
         assert_eq!(scarcest(std::iter::empty()), Ok(None));
-        let refusal = scarcest([(20_001, 20_000)].into_iter()).unwrap_err();
-        assert_eq!(refusal, Refusal::Ports { needed: 20_001, free: 20_000 });
-        assert!(refusal.hint().starts_with("run `sysctl -w net.ipv4.ip_local_port_range="));
-        assert!(Refusal::Ports { needed: 70_000, free: 28_000 }.hint().ends_with("ask for fewer users"));
+        let refusal = scarcest([(20_001, ports(20_000))].into_iter()).unwrap_err();
+        assert_eq!(refusal, Refusal::Ports { needed: 20_001, free: 20_000, range: 28_232 });
+    }
+
+    #[test]
+    fn too_few_ports_are_answered_with_a_wider_range_while_that_helps_and_with_more_addresses_beyond() {
+        let hint = |needed, free, range| Refusal::Ports { needed, free, range }.hint();
+        let (wider, more) = (hint(30_000, 28_000, 28_232), hint(130_000, 28_000, 28_232));
+        assert!(wider.starts_with("run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` as root first, or let"));
+        assert!(wider.contains("leave from 2 addresses of this machine (`local_addresses = ["), "{wider}");
+        assert!(more.starts_with("one address has no more than 64512 ports: let connections leave from 5 addresses"));
+        assert!(hint(62_000, 60_000, 64_512).contains("leave from 2 addresses"));
     }
 
     #[test]
@@ -191,7 +239,12 @@ mod tests {
 
     #[test]
     fn a_small_plan_fits_on_any_machine_and_is_told_in_the_facts() {
-        let demand = Demand { connections: 2, ends: 1, requests: 2, servers: vec![(9, 2)] };
+        let demand = Demand {
+            connections: 2,
+            ends: 1,
+            requests: 2,
+            servers: vec![Server { port: 9, connections: 2, from: Vec::new() }],
+        };
         let mut facts = ClientFacts::default();
         allow(&demand).unwrap().tell(&mut facts);
         assert!(facts.descriptors.is_some_and(|limit| limit.needed == 2 + BESIDE_USERS && limit.fits()));

@@ -25,6 +25,7 @@ pub(super) fn target() -> Target {
         ca_file: None,
         insecure: false,
         resolve: Default::default(),
+        local_addresses: Vec::new(),
     }
 }
 

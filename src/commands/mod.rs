@@ -7,6 +7,7 @@ mod calibrate;
 mod check;
 mod closing;
 mod compare;
+mod demand;
 mod embedded;
 mod exit;
 mod facts;

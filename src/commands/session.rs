@@ -2,19 +2,19 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
 use super::answers::Answers;
+use super::demand::demand;
 use super::embedded::Embedded;
 use super::out::Out;
 use super::record::Record;
 use super::signals::Interruption;
 use super::{Exit, closing, exit, facts, warn, words};
 use crate::audit::host::usable_cores;
-use crate::audit::limits::{self, Demand};
+use crate::audit::limits;
 use crate::chat::preflight::Diagnosis;
 use crate::cli::{self, Format};
 use crate::progress::{Look, Progress};
@@ -25,8 +25,7 @@ use crate::runner::event::Event;
 use crate::runner::{self, Setup};
 use crate::sample::{Phase, Sample};
 use crate::scenario::Resolved;
-use crate::scenario::plan::{Case, Plan, Target};
-use crate::wire::Proxy;
+use crate::scenario::plan::{Case, Plan};
 
 /// Users up to which every request has its line.
 const LINES: u64 = 100;
@@ -118,22 +117,6 @@ pub(super) fn carry_out(resolved: Resolved, baseline: Option<Found>, terms: &Ter
 /// The threads that send.
 pub(super) fn crews() -> std::io::Result<Crews> {
     Crews::start(usable_cores().min(MOST_CREWS))
-}
-
-/// What a plan needs of this machine.
-pub(super) fn demand(plan: &Plan, embedded: bool) -> Demand {
-    let server = |target: &Arc<Target>| {
-        let (_, route) = runner::way(target).ok()?;
-        let users = plan.cases.iter().filter(|case| case.target.name == target.name).map(|case| case.load.users());
-        let port = route.proxy.as_ref().map_or(route.port, Proxy::port);
-        Some((port, u64::from(users.max()?)))
-    };
-    Demand {
-        connections: u64::from(plan.max_connections()),
-        ends: if embedded { 2 } else { 1 },
-        requests: plan.cases.iter().filter_map(|case| case.load.requests()).max().unwrap_or(0),
-        servers: plan.targets.iter().filter_map(server).collect(),
-    }
 }
 
 fn writer(plan: &Plan, manifest: Manifest, terms: &Terms) -> anyhow::Result<RunWriter> {

@@ -64,10 +64,24 @@ pub fn way(target: &Target) -> Result<(&Url, Route), Cause> {
         route.kernel_time = !crate::audit::faults::has("no_kernel_time");
     }
     route.overrides = target.resolve.clone();
+    route.local.clone_from(&target.local_addresses);
     route.http2 = target.http2;
     if url.https {
         route.tls = Some(wire::tls_config(target.ca_file.as_deref(), target.insecure, target.http2)?);
     }
     route.proxy = target.proxy.as_ref().map(|proxy| Proxy::parse(proxy.expose_secret())).transpose()?;
     Ok((url, route))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::example::target;
+
+    #[test]
+    fn connections_leave_from_where_the_target_says() {
+        let local_addresses = vec!["127.0.0.2".parse().unwrap(), "127.0.0.3".parse().unwrap()];
+        let target = Target { local_addresses, ..target() };
+        assert_eq!(way(&target).unwrap().1.local, target.local_addresses);
+    }
 }

@@ -3,7 +3,7 @@
 //! It compares names and addresses as typed; nothing is looked up.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use secrecy::ExposeSecret;
 
@@ -11,6 +11,7 @@ use super::desk::Desk;
 use super::plan::{Place, Target};
 use super::targets::Work;
 use super::tree::Node;
+use super::units::quoted;
 use super::{file, proxy, url};
 
 /// `resolve`: names that are sent to another address.
@@ -44,6 +45,33 @@ pub(super) fn pinned(
         }
         let host = if host.contains(':') { format!("[{host}]") } else { host };
         addresses.insert(format!("{host}:{port}"), address);
+    }
+    addresses
+}
+
+/// `local_addresses`: what connections leave from.
+pub(super) fn local(work: &mut Work<'_, '_>, typed: &file::Target) -> Vec<IpAddr> {
+    let Some(texts) = &typed.local_addresses else { return Vec::new() };
+    let spot = work.spot("local_addresses");
+    let mut addresses = Vec::new();
+    for text in texts {
+        match text.parse::<IpAddr>() {
+            Ok(address) if addresses.contains(&address) => {
+                work.desk.wrong(&spot, format!("{address} is named twice"), "name each address once");
+            }
+            Ok(address) => addresses.push(address),
+            Err(_) => {
+                let message = format!("{} is not an address", quoted(text));
+                work.desk.wrong(&spot, message, "name addresses of this machine: [\"127.0.0.2\", \"127.0.0.3\"]");
+            }
+        }
+    }
+    if texts.is_empty() {
+        work.desk.wrong(&spot, "no address in it", "name addresses of this machine, or remove the key");
+    }
+    if addresses.iter().any(IpAddr::is_ipv4) && addresses.iter().any(IpAddr::is_ipv6) {
+        let hint = "a server is reached by one family: keep the addresses of that one";
+        work.desk.wrong(&spot, "IPv4 and IPv6 addresses together", hint);
     }
     addresses
 }

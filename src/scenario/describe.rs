@@ -166,6 +166,10 @@ fn sends_to(target: &super::plan::Target) -> String {
         let (host, port) = proxy::host(proxy.expose_secret());
         words += &format!(", through {host}:{port}");
     }
+    if !target.local_addresses.is_empty() {
+        let from: Vec<String> = target.local_addresses.iter().map(ToString::to_string).collect();
+        words += &format!(", from {}", from.join(" and "));
+    }
     if target.insecure {
         words += ", certificates not checked";
     }

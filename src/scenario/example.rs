@@ -56,5 +56,6 @@ pub(crate) fn target() -> Target {
         ca_file: None,
         insecure: false,
         resolve: BTreeMap::new(),
+        local_addresses: Vec::new(),
     }
 }

@@ -167,6 +167,9 @@ pub struct Target {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
     pub resolve: Option<IndexMap<String, String>>,
+    /// Addresses of this machine that connections leave from, in turn: one has at most 64,512 ports to one server. Default: the kernel chooses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_addresses: Option<Vec<String>>,
     /// No server at hand: the embedded endpoint, started and stopped by the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mock: Option<Mock>,

@@ -15,7 +15,7 @@ const NOT_YET: [&str; 3] = ["open", "search", "budget"];
 const NOT_YET_CLOSED: [&str; 2] = ["turns", "ramp"];
 
 /// Keys and the table in which they live, for whoever writes them elsewhere.
-const HOMES: [(&str, &str); 29] = [
+const HOMES: [(&str, &str); 30] = [
     ("stream", "request"),
     ("system", "request"),
     ("max_tokens", "request"),
@@ -29,6 +29,7 @@ const HOMES: [(&str, &str); 29] = [
     ("http2", "targets.NAME"),
     ("proxy", "targets.NAME"),
     ("insecure", "targets.NAME"),
+    ("local_addresses", "targets.NAME"),
     ("mock", "targets.NAME"),
     ("connect", "timeouts"),
     ("first_token", "timeouts"),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,6 +172,8 @@ pub struct Target {
     pub insecure: bool,
     /// `host:port` answered here instead of by the resolver.
     pub resolve: BTreeMap<String, SocketAddr>,
+    /// Addresses of this machine that connections leave from, in turn, all of one family; empty: the kernel chooses.
+    pub local_addresses: Vec<IpAddr>,
 }
 
 /// How a target is reached.

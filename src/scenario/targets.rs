@@ -107,6 +107,7 @@ pub(super) fn resolve(work: &mut Work<'_, '_>, name: &str, typed: &file::Target)
     let ca_file = typed.ca_file.as_ref().and_then(|path| ca_file(work, path));
     written.ca_file = ca_file.as_ref().map(|path| path.display().to_string());
     let resolve = addresses::pinned(work, typed, place.as_ref());
+    let local_addresses = addresses::local(work, typed);
     let proxy = proxy::resolve(work, typed, &mut written, place.as_ref());
     written.server = Some(typed.server.unwrap_or(ServerKind::Auto));
     written.connections = Some(typed.connections.unwrap_or(Connections::Warm));
@@ -122,6 +123,7 @@ pub(super) fn resolve(work: &mut Work<'_, '_>, name: &str, typed: &file::Target)
         ca_file,
         insecure: typed.insecure.unwrap_or(false),
         resolve,
+        local_addresses,
     };
     Some(Resolved { target, written })
 }

@@ -172,6 +172,7 @@ pub(super) fn target(url: Url) -> Target {
         ca_file: None,
         insecure: false,
         resolve: Default::default(),
+        local_addresses: Vec::new(),
     }
 }
 

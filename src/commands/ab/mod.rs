@@ -11,10 +11,11 @@ use anyhow::{Context, anyhow};
 
 use self::duel::Duel;
 use self::sides::Pairs;
+use super::demand::demand;
 use super::embedded::Embedded;
 use super::record::Record;
 use super::run::RESULTS;
-use super::session::{crews, demand, look};
+use super::session::{crews, look};
 use super::signals::Interruption;
 use super::{Exit, burst, compare, facts, warn};
 use crate::audit::limits;
