@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::scenario::problem::nearest;
+
 /// The scenario files that `typed` names.
 ///
 /// A folder stands for its own `*.toml`, sorted, without names that begin with `_`; a pattern for what it matches.
@@ -13,8 +15,13 @@ pub(super) fn scenarios(typed: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     for path in typed {
         let found = if path.is_dir() {
             within(path, |name| !name.starts_with('_') && name.ends_with(".toml"))?
-        } else if path.exists() || !is_pattern(path) {
+        } else if path.exists() {
             vec![path.clone()]
+        } else if !is_pattern(path) {
+            match near(path) {
+                Some(near) => bail!("{}: no such file; did you mean {}?", path.display(), near.display()),
+                None => vec![path.clone()],
+            }
         } else {
             matching(path)?
         };
@@ -33,6 +40,32 @@ pub(super) fn scenarios(typed: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
+}
+
+/// A scenario named like one that is not there, beside it or in `scenarios/`.
+fn near(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let wanted = name.strip_suffix(".toml").unwrap_or(name);
+    let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut files = Vec::new();
+    for folder in [beside, Path::new("scenarios")] {
+        let found = within(folder, |name| !name.starts_with('_') && name.ends_with(".toml"));
+        files.extend(found.unwrap_or_default().into_iter().map(plain));
+    }
+    let stem = |file: &PathBuf| file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stems: Vec<String> = files.iter().filter_map(stem).collect();
+    let best = if stems.iter().any(|stem| stem == wanted) {
+        wanted
+    } else {
+        nearest(wanted, stems.iter().map(String::as_str))?
+    };
+    let best = best.to_owned();
+    files.into_iter().find(|file| stem(file).as_ref() == Some(&best))
+}
+
+/// Without the `./` that nobody typed.
+fn plain(path: PathBuf) -> PathBuf {
+    path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path)
 }
 
 fn is_pattern(path: &Path) -> bool {
@@ -61,7 +94,6 @@ fn matching(pattern: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let start = if root.as_os_str().is_empty() { Path::new(".") } else { &root };
     walk(start, if text.contains("**") { 16 } else { deep }, &mut files);
-    let plain = |path: PathBuf| path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path);
     let mut files: Vec<PathBuf> = files.into_iter().map(plain).filter(|path| glob.is_match(path)).collect();
     files.sort();
     Ok(files)
@@ -117,6 +149,17 @@ mod tests {
         let folder = folder(&["poem.toml", "deep/poem.toml"]);
         let typed = [folder.path().join("poem.toml"), folder.path().join("deep/poem.toml")];
         assert!(scenarios(&typed).unwrap_err().to_string().contains("have the same name"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_answered_with_one_of_nearly_that_name() {
+        let folder = folder(&["poem.toml", "_base.toml", "notes.md"]);
+        let said = |typed: &str| scenarios(&[folder.path().join(typed)]).map_err(|error| error.to_string());
+        let expected = format!("{}/pom.toml: no such file; did you mean {0}/poem.toml?", folder.path().display());
+        assert_eq!(said("pom.toml"), Err(expected));
+        assert!(said("poem").unwrap_err().ends_with("/poem.toml?"));
+        // What is near nothing is refused where it is read.
+        assert_eq!(said("lecture.toml"), Ok(vec![folder.path().join("lecture.toml")]));
     }
 
     #[test]
