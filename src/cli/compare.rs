@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::Format;
+
 /// `lamb-load compare`
 #[derive(Debug, Args)]
 pub struct Compare {
@@ -90,4 +92,7 @@ pub struct History {
     /// Only the newest so many runs.
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub last: usize,
+    /// What to print.
+    #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
+    pub format: Format,
 }

@@ -7,7 +7,7 @@ use anyhow::bail;
 use super::out::{Out, colour};
 use super::run::RESULTS;
 use super::{Exit, compare, warn};
-use crate::cli::History;
+use crate::cli::{Format, History};
 use crate::report::history::{self, CaseHistory};
 use crate::results::{self, Run};
 use crate::scenario::plan::CaseKey;
@@ -35,7 +35,10 @@ pub(super) fn history(args: History) -> anyhow::Result<Exit> {
     }
     let cases: Vec<CaseHistory<'_>> = keys(&runs).iter().map(|key| case(&runs, key, args.metric.as_deref())).collect();
     let mut page = Vec::new();
-    history::render(&args.scenario, &cases, colour(), &mut page)?;
+    match args.format {
+        Format::Text => history::render(&args.scenario, &cases, colour(), &mut page)?,
+        Format::Json => history::json::render(&args.scenario, &cases, &mut page)?,
+    }
     Out::new().text(&String::from_utf8_lossy(&page));
     Ok(Exit::Passed)
 }

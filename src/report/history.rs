@@ -1,5 +1,7 @@
 //! A scenario over its runs: one line a run, and an alarm where a run was not to be expected.
 
+pub mod json;
+
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -131,8 +133,11 @@ mod tests {
             series: Series { metric: "latency_p90".into(), points },
         };
         let mut out = Vec::new();
-        render("poem", &[case], Colour::Off, &mut out).unwrap();
+        render("poem", std::slice::from_ref(&case), Colour::Off, &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
+        let mut out = Vec::new();
+        json::render("poem", &[case], &mut out).unwrap();
+        insta::assert_snapshot!("for_programs", String::from_utf8(out).unwrap());
     }
 
     #[test]

@@ -195,6 +195,11 @@ fn a_history_has_a_line_a_run_and_an_alarm_where_one_was_not_to_be_expected() {
     assert!(done.out.starts_with("poem: 7 runs, the oldest first\n\nt/m/all/10 · latency_p90  ▁▁"), "{}", done.out);
     assert_eq!(done.out.matches("\n  2026-01-0").count(), 7, "{}", done.out);
     assert_eq!(done.out.matches("ALARM: latency_p90 151 ms is outside ").count(), 1, "{}", done.out);
+    let json = folder.run(&["history", "poem", "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let runs = document["cases"][0]["runs"].as_array().unwrap();
+    let alarms = runs.iter().map(|run| run["alarm"].is_object()).collect::<Vec<_>>();
+    assert_eq!(alarms, [false, false, false, false, false, false, true]);
     let few = folder.run(&["history", "poem", "--last", "5", "--metric", "makespan"]);
     assert!(few.out.contains("· makespan  ") && !few.out.contains("ALARM"), "four runs predict nothing: {}", few.out);
     let nothing = folder.run(&["history", "limerick"]);
