@@ -61,7 +61,21 @@ fn provenance(run: &Run, case: &CaseRun) -> Provenance {
         validity,
         metrics,
         allow_invalid: manifest.allow_invalid,
+        cut_short: cut_short(run, case),
     }
+}
+
+/// Why the last round of a loop ended before its time: how many requests a loop should have is not planned, so a part
+/// of one has no rows missing. It is the last case that was begun.
+fn cut_short(run: &Run, case: &CaseRun) -> Option<String> {
+    let manifest = &run.manifest;
+    if !case.facts.closed || (manifest.ended_early.is_none() && manifest.ended.is_some()) {
+        return None;
+    }
+    let last = run.cases.iter().rfind(|case| case.summary.requests > 0)?;
+    let is_last = last.facts.key() == case.facts.key();
+    let why = manifest.ended_early.clone().unwrap_or_else(|| "the run was killed, or is still going on".to_owned());
+    is_last.then_some(why)
 }
 
 /// How requests are sent is as much a parameter as what is in them.

@@ -52,6 +52,9 @@ fn ctrl_c_ends_a_loop_by_time_and_every_arrival_has_landed() {
     let told = manifest(&run)["cases"][0]["rounds"][0]["client"].clone();
     assert_eq!([&told["planned"], &told["issued"], &told["rows"]], [rows.len(); 3]);
     assert_eq!(outcomes(&rows), BTreeMap::from([("ok".to_owned(), rows.len())]), "who has an answer asks no more");
+    let place = run.to_str().unwrap();
+    let held = folder.run(&["compare", place, place]);
+    assert!(held.out.contains("last round"), "a part of a loop is not compared: {}", held.said());
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Provenance {
     pub metrics: BTreeMap<String, Label>,
     /// Whether the run lets doubtful numbers decide.
     pub allow_invalid: bool,
+    /// Why its last round ended before its time, where rows alone do not show that: a loop's.
+    pub cut_short: Option<String>,
 }
 
 impl Provenance {
@@ -99,6 +101,10 @@ impl Comparability {
             all.lengths(summary, other);
         }
         all.valid(known, other_known, metric);
+        if known.cut_short.is_some() || other_known.cut_short.is_some() {
+            let told = |known: &Provenance| known.cut_short.clone().unwrap_or_else(|| "whole".to_owned());
+            all.mismatch("last round", told(known), told(other_known));
+        }
         all
     }
 
@@ -189,6 +195,7 @@ mod tests {
             validity: Some(Label::Valid),
             metrics: BTreeMap::new(),
             allow_invalid: false,
+            cut_short: None,
         }
     }
 
@@ -258,6 +265,15 @@ mod tests {
         let other = Provenance { validity: Some(Label::Degraded), metrics, ..provenance() };
         let reasons = |metric| Comparability::of((&summary, &known), (&summary, &other), &[], metric).reasons();
         assert_eq!(["latency_p90", "gap_p99", "makespan"].map(reasons), ["", "validity", "validity"]);
+    }
+
+    #[test]
+    fn a_loop_that_was_cut_short_is_not_compared_with_a_whole_one() {
+        let (summary, known) = (summary(&burst()), provenance());
+        let cut = Provenance { cut_short: Some("it was interrupted".into()), ..provenance() };
+        let got = Comparability::of((&summary, &known), (&summary, &cut), &[], "latency_p90");
+        let reason = Mismatch { what: "last round".into(), before: "whole".into(), after: "it was interrupted".into() };
+        assert_eq!(got.mismatches, [reason]);
     }
 
     #[test]
