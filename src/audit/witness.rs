@@ -59,6 +59,7 @@ impl Drop for Witness {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             let _ = thread.join();
         }
     }
@@ -77,7 +78,17 @@ fn stream(listener: &TcpListener, mut missing: usize, base: Instant, over: &Atom
         if over.load(Ordering::Relaxed) {
             return;
         }
-        std::thread::sleep(Duration::from_millis(*pause));
+        rest(Duration::from_millis(*pause), over);
+    }
+}
+
+/// Sleeps for as long, unless it is over before: no run waits for this server's next event.
+fn rest(pause: Duration, over: &AtomicBool) {
+    let begun = Instant::now();
+    while !over.load(Ordering::Relaxed)
+        && let Some(left) = pause.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
+    {
+        std::thread::park_timeout(left);
     }
 }
 
