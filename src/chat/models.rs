@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{self, HeaderValue};
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
@@ -190,7 +190,7 @@ fn naming(proxy: &str) -> String {
 
 /// TLS that trusts nobody: for `http://`, where a machine without any authorities must do too.
 fn untrusting() -> ClientConfig {
-    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider's own versions are safe defaults of it")
         .with_root_certificates(RootCertStore::empty())

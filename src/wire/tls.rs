@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
@@ -42,7 +42,7 @@ pub enum TlsSetupError {
 /// `insecure` checks no certificate at all. `http2` offers `h2` and nothing else, otherwise `http/1.1` and nothing else.
 /// Reads the trust store: make one per target, and none for `http://`, so that a machine without any can still be used.
 pub fn tls_config(ca_file: Option<&Path>, insecure: bool, http2: bool) -> Result<Arc<ClientConfig>, TlsSetupError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = if insecure {
         Arc::new(Unchecked(Arc::clone(&provider)))
     } else {

@@ -290,7 +290,7 @@ async fn names_and_ports_where_nobody_is() {
 mod tls {
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
     use rustls::ServerConfig;
-    use rustls::crypto::aws_lc_rs;
+    use rustls::crypto::ring;
     use rustls::pki_types::PrivateKeyDer;
     use tokio_rustls::TlsAcceptor;
 
@@ -314,7 +314,7 @@ mod tls {
         params.not_after = date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &authority.1).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
