@@ -11,6 +11,7 @@ knows when within the write the bytes reached the other side.
 import contextlib
 import csv
 import ctypes
+import itertools
 import json
 import os
 import pathlib
@@ -65,11 +66,11 @@ def start(command, core, prepare_child=lambda: None, **streams):
 
 
 class Endpoint:
-    """`lamb-load mock` in a process of its own, and the log of what it did."""
+    """`lamb-load mock` in a process of its own, and the log of what it did, unless that would cost too much."""
 
-    def __init__(self, binary, folder, *flags):
-        self.log = folder / "mock.jsonl"
-        command = [binary, "mock", "--port", "0", "--log", self.log, *flags]
+    def __init__(self, binary, folder, *flags, logged=True):
+        self.log = folder / "mock.jsonl" if logged else None
+        command = [binary, "mock", "--port", "0", *(["--log", self.log] if logged else []), *flags]
         self.process = start(command, ENDPOINT_CORE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.url = re.search(r"http://\S+", self.process.stdout.readline())[0]
 
@@ -81,14 +82,24 @@ class Endpoint:
         self.process.wait()
         self.process.stdout.close()
 
-    def stop(self):
-        """Ends it, and says what it did: the number of each request, and its record."""
+    def end(self):
+        """Ends it, and says what it did: a record of each request."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
+        if not self.log:
+            return []
         with open(self.log) as file:
-            records = [json.loads(line) for line in file]
-        found = [(re.search(r"\(request (\d+)\)$", record["marker"] or ""), record) for record in records]
-        return {int(match[1]): record for match, record in found if match}
+            return [json.loads(line) for line in file]
+
+    def stop(self):
+        """Ends it, and says what it did: the number of each request, and its record."""
+        return by_number(self.end())
+
+
+def by_number(records):
+    """The records of requests whose prompt ends with a number, by that number."""
+    found = [(re.search(r"\(request (\d+)\)$", record["marker"] or ""), record) for record in records]
+    return {int(match[1]): record for match, record in found if match}
 
 
 @dataclass
@@ -101,15 +112,50 @@ class Finished:
     rss_bytes: int
 
 
+class Peak:
+    """The most memory that a process held, looked at ten times a second, since the kernel's own figure for a child begins
+    with what this script held when the child was made."""
+
+    def __init__(self):
+        self.seen, self.over, self.watcher = 0, threading.Event(), None
+        self.inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        if self.watcher:
+            self.watcher.join()
+
+    def watch(self, pid):
+        self.watcher = threading.Thread(target=self._look, args=(pathlib.Path(f"/proc/{pid}/status"),), daemon=True)
+        self.watcher.start()
+
+    def _look(self, status):
+        # Often at first, for those who are soon done.
+        pauses = itertools.chain([0.002, 0.005, 0.01, 0.02, 0.05], itertools.repeat(0.1))
+        while not self.over.wait(next(pauses)):
+            with contextlib.suppress(OSError):
+                if found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text()):
+                    self.seen = int(found[1]) * 1024
+
+    def of(self, usage):
+        """The kernel's figure where it is the child's own."""
+        told = usage.ru_maxrss * 1024
+        return told if told > self.inherited or not self.seen else self.seen
+
+
 def client(command, folder, timeout_s, prepare_child=lambda: None, during=contextlib.nullcontext, output=None):
     """Runs the client on its core to its end, or kills it; `during(pid)` is the context that it runs in.
 
     `output` is a file descriptor in place of a file for its stdout.
     """
-    with open(folder / "said", "w+") as said:
+    with open(folder / "said", "w+") as said, Peak() as peak:
         process = start(command, CLIENT_CORE, prepare_child, stdout=output or said, stderr=said)
         killer = threading.Timer(timeout_s, process.kill)
         killer.start()
+        peak.watch(process.pid)
         try:
             with during(process.pid):
                 _, status, usage = os.wait4(process.pid, 0)
@@ -120,7 +166,7 @@ def client(command, folder, timeout_s, prepare_child=lambda: None, during=contex
             killer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
-        return Finished(process.returncode, said.read(), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+        return Finished(process.returncode, said.read(), usage.ru_utime + usage.ru_stime, peak.of(usage))
 
 
 def scenario(url, users, stream, *more):
