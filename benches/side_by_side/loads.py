@@ -1,0 +1,58 @@
+"""The work that every tool is given, a column of the table each."""
+
+from dataclasses import dataclass
+
+WHOLE = ("--per-token", "0ms", "--tokens", "1")
+
+
+@dataclass(frozen=True)
+class Load:
+    """So many requests over so many connections, at an endpoint with these flags."""
+
+    name: str
+    kind: str  # burst, streams, closed or start
+    connections: int
+    requests: int
+    flags: tuple
+    # For clients that take a millisecond a request: the same loop, fewer times around.
+    requests_of_slow: int = 0
+    # Milliseconds by which the endpoint's own writes may be late (P99) before the cell is marked. A burst is answered in
+    # one wave, which takes the endpoint a while: that is in its log, and so in nobody's error.
+    may_be_late: float = 1.0
+    # How often it is run in each round.
+    times: int = 1
+
+    @property
+    def stream(self):
+        return self.kind == "streams"
+
+    def asked_of(self, tool):
+        return self.requests_of_slow or self.requests if tool.slow else self.requests
+
+
+def stream(every, tokens, first="200ms"):
+    return ("--first-token", first, "--per-token", every, "--tokens", str(tokens))
+
+
+# Many slow streams do not speak in chorus: their first tokens come over a few hundred milliseconds.
+APART = "{lognormal={median='400ms',sigma=0.3}}"
+AT_ONCE = ("--first-token", "0ms", *WHOLE)
+
+LOADS = [
+    Load("burst-10000", "burst", 10000, 10000, ("--first-token", "1s", *WHOLE), may_be_late=50),
+    Load("streams-500", "streams", 500, 500, stream("10ms", 200)),
+    Load("streams-5000", "streams", 5000, 5000, stream("100ms", 30, APART)),
+    Load("closed-50", "closed", 50, 40000, AT_ONCE, 8000),
+    Load("closed-500", "closed", 500, 40000, AT_ONCE, 8000),
+    Load("start", "start", 1, 1, AT_ONCE, times=3),
+]
+
+# The same columns, so small that they prove the harness and nothing else.
+SHORT = [
+    Load("burst-10000", "burst", 100, 100, ("--first-token", "300ms", *WHOLE), may_be_late=50),
+    Load("streams-500", "streams", 20, 20, stream("10ms", 20)),
+    Load("streams-5000", "streams", 50, 50, stream("20ms", 10)),
+    Load("closed-50", "closed", 10, 500, AT_ONCE, 200),
+    Load("closed-500", "closed", 50, 500, AT_ONCE, 200),
+    Load("start", "start", 1, 1, AT_ONCE),
+]
