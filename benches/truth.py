@@ -114,10 +114,10 @@ class Finished:
 
 class Peak:
     """The most memory that a process held, looked at ten times a second, since the kernel's own figure for a child begins
-    with what this script held when the child was made."""
+    with what this script held when the child was made. That of one that starts others is what all of them hold."""
 
     def __init__(self):
-        self.seen, self.over, self.watcher = 0, threading.Event(), None
+        self.seen, self.several, self.over, self.watcher = 0, False, threading.Event(), None
         self.inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
     def __enter__(self):
@@ -129,21 +129,40 @@ class Peak:
             self.watcher.join()
 
     def watch(self, pid):
-        self.watcher = threading.Thread(target=self._look, args=(pathlib.Path(f"/proc/{pid}/status"),), daemon=True)
+        self.watcher = threading.Thread(target=self._look, args=(pid,), daemon=True)
         self.watcher.start()
 
-    def _look(self, status):
+    def _look(self, pid):
         # Often at first, for those who are soon done.
         pauses = itertools.chain([0.002, 0.005, 0.01, 0.02, 0.05], itertools.repeat(0.1))
         while not self.over.wait(next(pauses)):
-            with contextlib.suppress(OSError):
-                if found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text()):
-                    self.seen = int(found[1]) * 1024
+            others = descendants(pid)
+            self.several |= bool(others)
+            held = sum(held_by(one, "VmRSS") for one in (pid, *others)) if others else held_by(pid, "VmHWM")
+            self.seen = max(self.seen, held)
 
     def of(self, usage):
         """The kernel's figure where it is the child's own."""
         told = usage.ru_maxrss * 1024
-        return told if told > self.inherited or not self.seen else self.seen
+        return told if (told > self.inherited and not self.several) or not self.seen else self.seen
+
+
+def held_by(pid, what):
+    """Bytes that a process holds (VmRSS), or has held at most (VmHWM); 0 when it has ended."""
+    with contextlib.suppress(OSError):
+        found = re.search(rf"{what}:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text())
+        return int(found[1]) * 1024 if found else 0
+    return 0
+
+
+def descendants(pid):
+    """Processes that a process has started, and those that these have, where the kernel tells."""
+    found = []
+    with contextlib.suppress(OSError):
+        for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in children.read_text().split():
+                found += [int(child), *descendants(int(child))]
+    return found
 
 
 def client(command, folder, timeout_s, prepare_child=lambda: None, during=contextlib.nullcontext, output=None):

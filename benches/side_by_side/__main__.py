@@ -22,6 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import loads  # noqa: E402
 import measure  # noqa: E402
 import obtain  # noqa: E402
+import python_peers  # noqa: E402
 import table  # noqa: E402
 import tools  # noqa: E402
 import truth  # noqa: E402
@@ -37,7 +38,7 @@ def gather(options):
     ours, floors = obtain.ours(options.binary), obtain.floors(options.floors)
     wanted = options.tools.split(",") if options.tools else None
     found, missing = [], {}
-    for name, make in tools.PEERS:
+    for name, make in [*tools.PEERS, *(python_peers.PEERS if options.python_peers else [])]:
         if wanted is None or any(word in name for word in wanted):
             try:
                 found.append(make(not options.short))
@@ -60,7 +61,7 @@ def run(options):
         for load in chosen:
             for tool in [*members[first:], *members[:first]]:
                 if tool.can(load):
-                    rows += [tell(measure.measure(tool, load, binary), number) for _ in range(load.times)]
+                    rows += [tell(measure.measure(tool, load, binary), number) for _ in range(load.times_of(tool))]
     return {
         "machine": machine,
         "date": datetime.date.today().isoformat(),
@@ -98,6 +99,7 @@ def main():
         told = json.loads(pathlib.Path(options.render).read_text())
     else:
         truth.prepare()
+        measure.adopt_orphans()
         told = run(options)
         obtain.HOME.mkdir(parents=True, exist_ok=True)
         (obtain.HOME / "result.json").write_text(json.dumps(told, indent=1) + "\n")

@@ -26,6 +26,14 @@ class Load:
     def stream(self):
         return self.kind == "streams"
 
+    @property
+    def logged(self):
+        """A log of every request would cost a closed loop's endpoint more than answering does."""
+        return self.kind != "closed"
+
+    def times_of(self, tool):
+        return 1 if tool.slow else self.times
+
     def asked_of(self, tool):
         return self.requests_of_slow or self.requests if tool.slow else self.requests
 

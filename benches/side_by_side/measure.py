@@ -1,7 +1,10 @@
 """Runs one tool on one load, and holds what it says to the endpoint's log."""
 
+import contextlib
+import ctypes
 import os
 import pathlib
+import signal
 import struct
 import tempfile
 import time
@@ -36,7 +39,7 @@ def measure(tool, load, binary):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "tool").mkdir()
-        with truth.Endpoint(binary, folder, *load.flags, logged=load.kind != "closed") as endpoint:
+        with truth.Endpoint(binary, folder, *load.flags, logged=load.logged) as endpoint:
             reader, writer = os.pipe()
             # The clock just before the program takes over, so that Python's own fork is not in its start.
             stamp = lambda: os.write(writer, struct.pack("q", time.monotonic_ns()))  # noqa: E731
@@ -45,6 +48,7 @@ def measure(tool, load, binary):
             executed = struct.unpack("q", os.read(reader, 8))[0] / 1e6
             os.close(reader)
             os.close(writer)
+            sweep(endpoint.process.pid)
             records = [record for record in endpoint.end() if record["serial"] and record["ended"] == "complete"]
         measured = Measured(tool.name, load.name, cpu_s=finished.cpu_s, rss_mib=finished.rss_bytes / 2**20)
         if finished.code == 0:
@@ -55,6 +59,20 @@ def measure(tool, load, binary):
     if load.kind == "start" and records:
         measured.start_ms = min(map(truth.origin_of, records)) - executed
     return measured
+
+
+def adopt_orphans():
+    """What a tool leaves running becomes a child of this script, which ends it."""
+    ctypes.CDLL(None).prctl(36, 1)
+
+
+def sweep(endpoint):
+    """Ends everything that a tool has left running: what is below this script and is not the endpoint."""
+    for pid in truth.descendants(os.getpid()):
+        if pid != endpoint:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
 
 def hold(measured, tool, load, records, said, folder):
@@ -68,6 +86,9 @@ def hold(measured, tool, load, records, said, folder):
     # wrk is told a duration, and its users ask a second time.
     if load.kind != "start" and found.requests < load.asked_of(tool) and tool.name != "wrk":
         measured.failure = f"{found.requests} of {load.asked_of(tool)} requests were answered"
+        return
+    if load.logged and not records:
+        measured.failure = "the endpoint completed none of its answers"
         return
     if load.kind == "closed":
         measured.cpu_each_us = measured.cpu_s * 1e6 / max(found.requests, 1)

@@ -143,8 +143,9 @@ def wrk(install):
     binary = obtain.debian("wrk", "wrk", install)
 
     def command(load, url, _):
-        # It knows only how long, not how many. Two seconds are one answer a user of a second's burst.
-        seconds = 1 if load.kind == "start" else 2
+        # It knows only how long, not how many. Two seconds are one answer a user of a second's burst, one is some
+        # 40,000 requests of a closed loop.
+        seconds = 2 if load.kind == "burst" else 1
         return [binary, "-t1", f"-c{load.connections}", f"-d{seconds}s", "--timeout", "30s", "-s", HERE / "post.lua", url + CHAT]
 
     return Tool("wrk", ("burst", "closed", "start"), command, sums, debian_version("wrk"))
@@ -197,6 +198,7 @@ def debian_version(package):
     return said.stdout.split("-")[0].split("+")[0]
 
 
+# In the order of the table.
 PEERS = [
     ("the ancestor's algorithm (aiohttp)", ancestor),
     ("oha", oha),
