@@ -14,7 +14,7 @@ class Load:
     connections: int
     requests: int
     flags: tuple
-    # For clients that take a millisecond a request: the same loop, fewer times around.
+    # For slow clients: the same loop, fewer times around.
     requests_of_slow: int = 0
     # Milliseconds by which the endpoint's own writes may be late (P99) before the cell is marked. A burst is answered in
     # one wave, which takes the endpoint a while: that is in its log, and so in nobody's error.

@@ -37,11 +37,13 @@ class Tool:
     command: Callable
     read: Callable
     version: str = ""
-    # A millisecond or so a request: it gets fewer in the closed loop.
+    # It gets fewer requests in the closed loop, and one start a round.
     slow: bool = False
     # Writes a record of every request, as ours does.
     records: bool = False
     floor: bool = False
+    # It is told how long, not how many.
+    timed: bool = False
     timeout_s: int = 60
     # The most connections that it is asked for.
     most: int = 1_000_000
@@ -148,7 +150,7 @@ def wrk(install):
         seconds = 2 if load.kind == "burst" else 1
         return [binary, "-t1", f"-c{load.connections}", f"-d{seconds}s", "--timeout", "30s", "-s", HERE / "post.lua", url + CHAT]
 
-    return Tool("wrk", ("burst", "closed", "start"), command, sums, debian_version("wrk"))
+    return Tool("wrk", ("burst", "closed", "start"), command, sums, debian_version("wrk"), timed=True)
 
 
 def ab(install):
@@ -175,8 +177,7 @@ def llm_bench(install):
     binary = obtain.crate("llm-bench", "0.3.1", install)
 
     def command(load, url, folder):
-        requests = load.requests_of_slow or load.requests
-        prompts = [f"Say hello. (request {number})" for number in range(1, requests + 1)]
+        prompts = [f"Say hello. (request {number})" for number in range(1, load.requests + 1)]
         (folder / "prompts").write_text("\n".join(prompts))
         size = ["--prompt-file", folder / "prompts", "--runs", 1, "--concurrency", load.connections]
         flags = ["--openai-base-url", url, "--models", "openai:m", "--output", "json", "--output-file", folder / "bench.json"]
@@ -190,7 +191,7 @@ def llm_bench(install):
         return Found(len(each), each=each)
 
     kinds = ("burst", "streams", "closed", "start")
-    return Tool("llm-bench", kinds, command, read, "0.3.1", slow=True, records=True)
+    return Tool("llm-bench", kinds, command, read, "0.3.1", records=True)
 
 
 def debian_version(package):
