@@ -49,7 +49,7 @@ def gather(options):
 
 
 def run(options):
-    """Every tool on every load, round by round; the order moves on by one tool each round."""
+    """Every tool on every load, round by round, each round beginning elsewhere in the list."""
     members, missing, binary = gather(options)
     chosen = loads.SHORT if options.short else loads.LOADS
     if options.only:
@@ -57,7 +57,8 @@ def run(options):
     machine, rows = truth.machine(), []
     say(machine)
     for number in range(1, options.rounds + 1):
-        first = (number - 1) % len(members)
+        # Every tool is once among the first, the middle ones and the last.
+        first = (number - 1) * len(members) // options.rounds
         for load in chosen:
             for tool in [*members[first:], *members[:first]]:
                 if tool.can(load):

@@ -28,7 +28,8 @@ class Measured:
     start_ms: float | None = None
     cpu_s: float = 0.0
     cpu_each_us: float | None = None
-    rss_mib: float = 0.0
+    # None where a tool is done before anybody can look.
+    rss_mib: float | None = None
     # How late the endpoint itself was with its paced writes.
     late_p99_ms: float | None = None
     failure: str | None = None
@@ -50,7 +51,9 @@ def measure(tool, load, binary):
             os.close(writer)
             sweep(endpoint.process.pid)
             records = [record for record in endpoint.end() if record["serial"] and record["ended"] == "complete"]
-        measured = Measured(tool.name, load.name, cpu_s=finished.cpu_s, rss_mib=finished.rss_bytes / 2**20)
+        measured = Measured(tool.name, load.name, cpu_s=finished.cpu_s)
+        if load.kind != "start":
+            measured.rss_mib = finished.rss_bytes / 2**20
         if finished.code == 0:
             hold(measured, tool, load, records, finished.said, folder / "tool")
         else:
