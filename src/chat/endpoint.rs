@@ -22,7 +22,7 @@ use super::scrub::Scrubber;
 use super::verdict::{conclude, unconnected};
 use crate::sample::{Arrival, ConnectTimes, Outcome, Phase, Sample};
 use crate::scenario::plan::{Case, Secrets, Target, Timeouts, Url};
-use crate::wire::{ConnectError, Connection, Request, Route, connect};
+use crate::wire::{ConnectError, Connected, Connection, Request, Route, connect};
 
 /// A target, ready to be sent to.
 pub struct Endpoint {
@@ -170,35 +170,33 @@ impl Endpoint {
         let issued = Instant::now();
         let brief = &*shot.brief;
         let timeouts = &brief.case.timeouts;
-        let since = |at: Instant| at.saturating_duration_since(shot.start);
-        // In a box, for it goes through many hands.
-        let mut sample = Box::new(Sample::unsent(arrival, shot.phase, shot.round, Outcome::Cancelled, Duration::ZERO));
-        sample.at.issued = Some(since(issued));
-        sample.streamed = brief.case.request.stream;
         let cold = connection.is_none();
         let mut connection = match connection {
             Some(connection) => connection,
             None => match self.connect_or_cancel(timeouts, &shot.cancel).await {
                 Ok(connection) => connection,
                 Err(Unreached { stop, text }) => {
+                    let mut sample = begun(arrival, shot, issued);
                     unconnected(&mut sample, stop, &text, timeouts, &self.scrubber, shot.start.elapsed());
                     return Attempt { sample, connection: None, headers: Vec::new(), stop: Some(stop) };
                 }
             },
         };
-        sample.reused = connection.used();
-        if !sample.reused {
-            sample.connect = connect_times(&connection, shot.start, cold);
-        }
-        sample.at.connected = cold.then(|| since(connection.info().at));
-        sample.remote = connection.info().remote;
-
+        let reused = connection.used();
         let request = Request::new(brief.head.clone(), brief.bodies.render(&arrival));
-        let alarm = Alarm::new(timeouts, issued, &shot.cancel, brief.case.request.stream);
         let stream = brief.case.request.stream;
+        let alarm = Alarm::new(timeouts, issued, &shot.cancel, stream);
         let terms = Terms { start: shot.start, stream, again: brief.again };
-        let mut seen = Seen::nothing(terms, brief.keep);
-        exchange(&mut connection, request, alarm, terms, &mut seen).await;
+        let mut seen = exchange(&mut connection, request, alarm, terms, brief.keep).await;
+
+        let mut sample = begun(arrival, shot, issued);
+        let info = connection.info();
+        sample.reused = reused;
+        if !reused {
+            sample.connect = connect_times(info, shot.start, cold);
+        }
+        sample.at.connected = cold.then(|| info.at.saturating_duration_since(shot.start));
+        sample.remote = info.remote;
         let connection = seen.reusable.then_some(connection);
         let stop = seen.stop.as_ref().map(|(stop, _)| *stop);
         let headers = if shot.phase == Phase::Preflight { self.heard(&seen) } else { Vec::new() };
@@ -224,8 +222,15 @@ impl Endpoint {
     }
 }
 
-fn connect_times(connection: &Connection, start: Instant, cold: bool) -> ConnectTimes {
-    let info = connection.info();
+/// The sample of a request that a user has begun with; in a box, for it goes through many hands.
+fn begun(arrival: Arrival, shot: &Shot, issued: Instant) -> Box<Sample> {
+    let mut sample = Box::new(Sample::unsent(arrival, shot.phase, shot.round, Outcome::Cancelled, Duration::ZERO));
+    sample.at.issued = Some(issued.saturating_duration_since(shot.start));
+    sample.streamed = shot.brief.case.request.stream;
+    sample
+}
+
+fn connect_times(info: &Connected, start: Instant, cold: bool) -> ConnectTimes {
     ConnectTimes {
         dns: info.dns,
         tcp: Some(info.tcp),

@@ -73,16 +73,20 @@ impl Head {
     }
 }
 
-/// Sends the request and reads its answer; what is seen of it is put into `seen`.
+/// Sends the request and reads its answer.
+///
+/// What it needs beside the request it sets up when something was sent: in a burst the next user's request comes first.
 pub(super) async fn exchange(
     connection: &mut Connection,
     request: Request,
     mut alarm: Alarm<'_>,
     terms: Terms,
-    seen: &mut Seen,
-) {
+    keep: usize,
+) -> Box<Seen> {
     let probe = connection.probe();
-    match alarm.within(connection.send(request), || probe.stamps().first_write).await {
+    let sent = alarm.within(connection.send(request), || probe.stamps().first_write).await;
+    let mut seen = Box::new(Seen::nothing(terms, keep));
+    match sent {
         Err(stop) => seen.stop = Some((stop, String::new())),
         Ok(Err(error)) => seen.stop = Some(stopped_by(&error, false)),
         Ok(Ok(response)) => {
@@ -95,6 +99,7 @@ pub(super) async fn exchange(
     let by_clock = seen.stop.as_ref().is_some_and(|(stop, _)| stop.is_by_clock());
     let last_read = seen.stamps.last_read.filter(|_| seen.head.is_some() && !by_clock);
     seen.end = last_read.unwrap_or_else(Instant::now);
+    seen
 }
 
 impl Seen {
