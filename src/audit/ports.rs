@@ -31,7 +31,7 @@ pub(super) fn free(server: &Server) -> Option<Ports> {
     let addresses = server.from.len().max(1) as u64;
     // Which ports are taken, and by whom, takes the kernel milliseconds to list; that few are is known at once.
     let open = open(&read("/proc/net/sockstat")).zip(open(&read("/proc/net/sockstat6")));
-    let at_least = open.map_or(0, |(v4, v6)| (all * addresses).saturating_sub(v4 + v6));
+    let at_least = open.map_or(0, |(v4, v6)| (all.saturating_sub(v4 + v6)) * addresses);
     if at_least >= server.connections {
         return Some(Ports { free: at_least, range: all });
     }

@@ -78,7 +78,10 @@ impl Endpoint {
         let scheme = if url.https { "https" } else { "http" };
         // HTTP/2 has the authority in the request's target, HTTP/1.1 in the Host header.
         let whole = if route.http2 { format!("{scheme}://{}{path}", url.authority) } else { path.clone() };
-        let uri = whole.parse().map_err(|_| EndpointError::Path(path.clone()))?;
+        let uri: Uri = whole.parse().map_err(|_| EndpointError::Path(path.clone()))?;
+        if uri.path_and_query().is_none() {
+            return Err(EndpointError::Path(path.clone()));
+        }
         let headers = headers(target, url, route.http2)?;
         let scrubber = Scrubber::new(secrets);
         let (pinned, url, run_id) = (OnceLock::new(), url.clone(), run_id.into());

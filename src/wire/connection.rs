@@ -115,6 +115,12 @@ impl Connection {
         }
         // A few times, for what is to be read first (tickets after a TLS handshake) may hide the end behind it.
         for _ in 0..8 {
+            // What TLS has unpacked already, the socket does not tell of.
+            if let Protocol::Http1(http) = &mut self.protocol
+                && http.is_tls()
+            {
+                http.look(cx);
+            }
             if self.protocol.is_over() {
                 return false;
             }
@@ -139,7 +145,10 @@ impl Connection {
     /// Dropping the future, or this connection, closes the connection. A connection on which a request failed is of no
     /// further use.
     pub async fn send(&mut self, request: Request) -> Result<Response<'_>, WireError> {
-        self.meter.begin(request.body.len() as u64);
+        self.meter.begin(match self.protocol {
+            Protocol::Http1(_) => u64::MAX,
+            Protocol::Http2(_) => request.body.len() as u64,
+        });
         self.busy = true;
         match &mut self.protocol {
             Protocol::Http1(http) => {
@@ -209,7 +218,12 @@ impl Connection {
     }
 
     fn circumstances(&self) -> Circumstances {
-        let stale = self.kept && !self.meter.answered() && !self.received_by_peer();
+        // The last words of TLS are no answer, though they are bytes on the socket.
+        let answered = match &self.protocol {
+            Protocol::Http1(http) => http.heard(),
+            Protocol::Http2(_) => self.meter.answered(),
+        };
+        let stale = self.kept && !answered && !self.received_by_peer();
         Circumstances { stale, tls: self.meter.answer_is_tls() }
     }
 

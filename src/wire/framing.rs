@@ -22,8 +22,8 @@ pub(super) enum Framing {
 /// Where in a chunk we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Chunk {
-    /// In its size; whether there was a digit.
-    Size(u64, bool),
+    /// In its size; of how many digits so far.
+    Size(u64, u8),
     /// Behind the size: blanks, or an extension once there was a semicolon.
     Extension(u64, bool),
     /// A CR has ended the line of the size.
@@ -59,7 +59,7 @@ pub(super) enum NotChunked {
 impl Framing {
     /// Chunks, from the first one on.
     pub(super) fn chunked() -> Framing {
-        Framing::Chunked(Chunk::Size(0, false), 0)
+        Framing::Chunked(Chunk::Size(0, 0), 0)
     }
 
     /// Whether the body has ended by its framing.
@@ -120,9 +120,9 @@ impl Chunk {
         };
         match (self, byte) {
             (Chunk::Size(size, digits), _) => match (byte as char).to_digit(16) {
-                Some(_) if size >> 60 != 0 => Err(NotChunked::Large),
-                Some(digit) => Ok(Chunk::Size(size << 4 | u64::from(digit), true)),
-                None if !digits => Err(NotChunked::Size),
+                Some(_) if digits == 16 => Err(NotChunked::Large),
+                Some(digit) => Ok(Chunk::Size(size << 4 | u64::from(digit), digits + 1)),
+                None if digits == 0 => Err(NotChunked::Size),
                 None => Chunk::Extension(size, false).after(byte, beside),
             },
             (Chunk::Extension(size, _), b'\r') => Ok(Chunk::SizeEnd(size)),
@@ -134,7 +134,7 @@ impl Chunk {
             (Chunk::SizeEnd(size), b'\n') => Ok(Chunk::Data(size)),
             (Chunk::SizeEnd(_), _) => Err(NotChunked::Size),
             (Chunk::DataCr, b'\r') => Ok(Chunk::DataLf),
-            (Chunk::DataLf, b'\n') => Ok(Chunk::Size(0, false)),
+            (Chunk::DataLf, b'\n') => Ok(Chunk::Size(0, 0)),
             (Chunk::DataCr | Chunk::DataLf, _) => Err(NotChunked::End),
             (Chunk::TrailerStart, b'\r') => Ok(Chunk::LastLf),
             (Chunk::LastLf, b'\n') => Ok(Chunk::Over),
@@ -196,13 +196,14 @@ mod tests {
 
     #[test]
     fn what_is_no_chunk_is_refused_with_the_reason() {
-        let wrong: [(&[u8], NotChunked); 8] = [
+        let wrong: [(&[u8], NotChunked); 9] = [
             (b"xyz\r\n", NotChunked::Size),
             (b"\r\n", NotChunked::Size),
             (b"5\nhello", NotChunked::Size),
             (b"5 5\r\n", NotChunked::Size),
             (b"5\r\rhello", NotChunked::Size),
             (b"11111111111111111\r\n", NotChunked::Large),
+            (b"00000000000000005\r\n", NotChunked::Large),
             (b"5\r\nhello!\r\n", NotChunked::End),
             (b"0\r\n\rX", NotChunked::End),
         ];

@@ -40,6 +40,8 @@ pub(super) struct Http1 {
     read: Option<Held>,
     framing: Framing,
     keeps: bool,
+    /// Something came behind the request.
+    heard: bool,
     over: bool,
 }
 
@@ -76,6 +78,7 @@ impl Http1 {
             read: None,
             framing: Framing::Length(0),
             keeps: true,
+            heard: false,
             over: false,
         }
     }
@@ -85,9 +88,14 @@ impl Http1 {
         self.over
     }
 
+    /// Whether anything came behind the latest request.
+    pub(super) fn heard(&self) -> bool {
+        self.heard
+    }
+
     /// Takes a request, to be written by whoever waits for its answer.
     pub(super) fn ask(&mut self, request: Request) {
-        self.out = Some(Outgoing::new(request));
+        (self.out, self.heard) = (Some(Outgoing::new(request)), false);
         self.begun.clear();
     }
 
@@ -113,11 +121,17 @@ impl Http1 {
         }
         self.write(cx);
         loop {
-            if !ready!(self.poll_read(cx))? {
+            let Poll::Ready(read) = self.poll_read(cx) else {
+                // From a server that hung up, an answer may still come; without our own means it will not.
+                let error = self.write_error.take_if(|error| !hung_up(error));
+                return error.map_or(Poll::Pending, |error| Poll::Ready(Err(error.into())));
+            };
+            if !read? {
                 let closed = Fault::Closed(if self.begun.is_empty() { NOTHING } else { "its head breaks off" });
                 // What never went out explains it better.
                 return Poll::Ready(Err(self.write_error.take().map_or(closed, Fault::Io)));
             }
+            self.heard = true;
             if let Some(start) = self.started()? {
                 return Poll::Ready(Ok(start));
             }
@@ -132,9 +146,10 @@ impl Http1 {
             start::parse(&held.bytes[held.rest.clone()])?
         } else {
             self.begun.extend_from_slice(&held.bytes[held.rest.clone()]);
-            // Without the end of a line there is nothing new to parse.
-            let told = memchr::memchr(b'\n', &self.begun[before..]).is_some() || self.begun.len() >= start::BYTES;
-            if told { start::parse(&self.begun)? } else { None }
+            // Without a blank line it is not whole.
+            let new = &self.begun[before.saturating_sub(3)..];
+            let blank = [&b"\n\r\n"[..], b"\n\n"].iter().any(|blank| memchr::memmem::find(new, blank).is_some());
+            if blank || self.begun.len() >= start::BYTES { start::parse(&self.begun)? } else { None }
         };
         match parsed {
             Some((start, length)) => {
@@ -159,7 +174,7 @@ impl Http1 {
             Some(Ok(_)) => {}
             Some(Err(_)) => self.over = true,
             // What stands behind the end was not asked for; a request that was not written whole is in the way.
-            None => self.over = !self.keeps || self.read.is_some() || self.out.is_some() || self.write_error.is_some(),
+            None => self.over = !self.keeps || self.read.is_some() || self.is_writing() || self.write_error.is_some(),
         }
         Poll::Ready(next)
     }
@@ -198,7 +213,16 @@ impl Http1 {
         self.read.as_ref().map_or(&[], |held| &held.bytes[part])
     }
 
-    /// Between two requests: whether the server has ended the connection or said something unasked makes it over.
+    fn is_writing(&self) -> bool {
+        self.out.is_some() || self.unflushed
+    }
+
+    /// Whether bytes may wait above the socket.
+    pub(super) fn is_tls(&self) -> bool {
+        self.link.is_tls()
+    }
+
+    /// Between two requests: that the server has ended the connection, or said something unasked, makes it over.
     pub(super) fn look(&mut self, cx: &mut Context<'_>) {
         if self.read.is_some() || self.poll_read(cx).is_ready() {
             (self.read, self.over) = (None, true);
@@ -220,7 +244,7 @@ impl Http1 {
 
     /// Writes as much as goes. An error is kept for later: the answer may be there all the same.
     fn write(&mut self, cx: &mut Context<'_>) {
-        if self.out.is_none() && !self.unflushed {
+        if !self.is_writing() {
             return;
         }
         if let Poll::Ready(Err(error)) = self.poll_write(cx) {
@@ -247,6 +271,12 @@ impl Http1 {
         self.unflushed = false;
         Poll::Ready(Ok(()))
     }
+}
+
+/// Whether it was the other side that ended the writing.
+fn hung_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
 /// What of a request is still to be written.

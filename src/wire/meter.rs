@@ -98,7 +98,8 @@ impl Meter {
         }
     }
 
-    /// A request with a body of so many bytes begins: what follows is stamped for it.
+    /// A request begins: what follows is stamped for it. Behind its answer's first byte only so many bytes, its body, are
+    /// certainly its own.
     pub(super) fn begin(&self, body: u64) {
         self.written_before.fetch_add(self.written.swap(0, Relaxed), Relaxed);
         self.received.store(0, Relaxed);

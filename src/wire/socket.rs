@@ -229,6 +229,10 @@ impl Link {
         &self.meter
     }
 
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self.layer, Layer::Tls(_))
+    }
+
     pub(super) fn socket(&self) -> &Socket {
         match &self.layer {
             Layer::Plain(socket) => socket,

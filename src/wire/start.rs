@@ -40,14 +40,14 @@ pub(super) enum NoStart {
 }
 
 /// The start of the answer in `bytes` and how long it is; `None` while it is not whole. What a server says before its
-/// answer (1xx) is passed over.
+/// answer (1xx) is passed over, and counts to what is too much.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Start, usize)>, NoStart> {
     let mut at = 0;
     loop {
         match parse_one(&bytes[at..])? {
-            None if bytes.len() - at >= BYTES => return Err(NoStart::TooLarge),
+            None if bytes.len() >= BYTES => return Err(NoStart::TooLarge),
             None => return Ok(None),
-            Some((_, length)) if length > BYTES => return Err(NoStart::TooLarge),
+            Some((_, length)) if at + length > BYTES => return Err(NoStart::TooLarge),
             Some((start, length)) if start.status.is_informational() && start.status.as_u16() != 101 => at += length,
             Some((start, length)) => return Ok(Some((start, at + length))),
         }
@@ -106,7 +106,7 @@ fn framing(status: StatusCode, version: Version, fields: &HeaderMap) -> Result<F
         if version == Version::HTTP_10 {
             return Err(NoStart::NotHttp("HTTP/1.0 has no transfer-encoding"));
         }
-        let last = words(coding).next_back().unwrap_or_default();
+        let last = words(coding).rfind(|word| !word.is_empty()).unwrap_or_default();
         return Ok(if last.eq_ignore_ascii_case(b"chunked") { Framing::chunked() } else { Framing::UntilClosed });
     }
     let mut length = None;
@@ -161,7 +161,7 @@ mod tests {
             ("content-length: 5\r\n", (Framing::Length(5), true)),
             ("content-length: 5, 5\r\ncontent-length: 5\r\n", (Framing::Length(5), true)),
             ("transfer-encoding: chunked\r\n", (Framing::chunked(), true)),
-            ("transfer-encoding: gzip\r\ntransfer-encoding: x, Chunked\r\n", (Framing::chunked(), true)),
+            ("transfer-encoding: gzip\r\ntransfer-encoding: x, Chunked,\r\n", (Framing::chunked(), true)),
             // Chunks overrule a length beside them.
             ("transfer-encoding: chunked\r\ncontent-length: 5\r\n", (Framing::chunked(), true)),
             ("transfer-encoding: chunked, gzip\r\n", (Framing::UntilClosed, false)),
@@ -223,5 +223,8 @@ mod tests {
         assert!(matches!(head(60, 1000), Ok(Some(_))));
         assert!(matches!(head(70, 1000), Err(NoStart::TooLarge)));
         assert!(matches!(parse(&[b"HTTP/1.1 200 OK\r\nx: ", &[b'v'; BYTES][..]].concat()), Err(NoStart::TooLarge)));
+        let early = "HTTP/1.1 100 Continue\r\n\r\n";
+        assert!(matches!(parse(early.repeat(BYTES / early.len()).as_bytes()), Ok(None)));
+        assert!(matches!(parse(early.repeat(BYTES / early.len() + 1).as_bytes()), Err(NoStart::TooLarge)));
     }
 }

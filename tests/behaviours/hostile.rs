@@ -8,6 +8,7 @@ use super::script::{
 use super::{Behaviour, hold};
 
 const SSE: &str = "text/event-stream";
+const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 fn case(name: &'static str, script: Script, row: &'static str) -> Behaviour {
     Behaviour { name, ask: streamed(), script, row }
@@ -44,6 +45,16 @@ async fn what_has_no_end_is_too_large() {
             "endless headers",
             forever(headers, b"X: y\r\n".repeat(100)),
             "too_large | the answer's headers are too large: more than 100 fields or 64 KiB",
+        ),
+        case(
+            "endless beginnings before the answer",
+            forever(Script(Vec::new()), b"HTTP/1.1 100 Continue\r\n\r\n".repeat(100)),
+            "too_large | the answer's headers are too large: more than 100 fields or 64 KiB",
+        ),
+        case(
+            "an endless chunk size",
+            forever(Script(vec![Act::Say(CHUNKED.to_vec())]), vec![b'0'; 4096]),
+            "truncated 200 | the answer is not HTTP: a chunk is larger than any could be",
         ),
         case(
             "an endless line",

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use lamb_load::wire::{ConnectError, Head, Request, Route, TlsCause, TlsSetupError, connect, tls_config};
+use lamb_load::wire::{ConnectError, Head, Request, Route, TlsCause, TlsSetupError, WireError, connect, tls_config};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -100,6 +100,36 @@ async fn a_certificate_of_a_trusted_authority_is_accepted_and_the_request_stampe
             assert!(stamps.first_write.unwrap() >= connected.at);
             assert!(stamps.bytes_in > WHOLE.len() as u64);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_kept_connection_on_which_the_server_took_its_leave_is_stale_though_leave_is_bytes() {
+    let (authority, ca) = authority();
+    let config = server_config(&authority, params(&["lamb.test"]), &[]);
+    let (closed, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let address = server(move |stream| {
+        let (acceptor, closed) = (TlsAcceptor::from(Arc::clone(&config)), closed.clone());
+        async move {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            read_request(&mut stream).await.unwrap();
+            stream.write_all(WHOLE).await.unwrap();
+            stream.shutdown().await.unwrap();
+            drop(stream);
+            closed.send(()).unwrap();
+        }
+    })
+    .await;
+    for look in [true, false] {
+        let mut connection = connect(&https("lamb.test", address, &ca)).await.unwrap();
+        let mut response = connection.send(request("{}")).await.unwrap();
+        assert_eq!(text(&rest(&mut response).await.0), "hello");
+        told.recv().await.unwrap();
+        if look {
+            assert!(!connection.is_open().await);
+        }
+        let error = connection.send(request("{}")).await.err();
+        assert!(matches!(error, Some(WireError::Stale(_))), "{look}: {error:?}");
     }
 }
 

@@ -236,7 +236,7 @@ async fn an_answer_that_was_there_before_the_request_is_none_to_it() {
     stream.write_all(answer.as_bytes()).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     let (sample, _) = endpoint.send(arrival(), &shot, Some(connection)).await;
-    assert_eq!((sample.outcome.name(), sample.at.sent), ("truncated", None), "{sample:?}");
+    assert_eq!((sample.outcome.name(), sample.at.sent), ("stale_connection", None), "{sample:?}");
 }
 
 #[tokio::test]
