@@ -42,6 +42,8 @@ pub struct Server {
     pub connections: u64,
     /// Addresses of this machine that they leave from, in turn; empty: the kernel chooses one.
     pub from: Vec<IpAddr>,
+    /// It is on this machine, as far as its address tells.
+    pub loopback: bool,
 }
 
 /// What was looked at, and the scarcest of each; `None` where this system does not tell.
@@ -243,7 +245,7 @@ mod tests {
             connections: 2,
             ends: 1,
             requests: 2,
-            servers: vec![Server { port: 9, connections: 2, from: Vec::new() }],
+            servers: vec![Server { port: 9, connections: 2, from: Vec::new(), loopback: false }],
         };
         let mut facts = ClientFacts::default();
         allow(&demand).unwrap().tell(&mut facts);

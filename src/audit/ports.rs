@@ -29,14 +29,18 @@ pub(super) fn free(server: &Server) -> Option<Ports> {
         read("/proc/sys/net/ipv4/ip_local_reserved_ports").trim().split(',').filter_map(span).flatten().collect();
     let all = range.clone().filter(|port| !reserved.contains(port)).count() as u64;
     let addresses = server.from.len().max(1) as u64;
+    // On loopback ports in TIME_WAIT are given out again unless that is forbidden; elsewhere only if it is allowed.
+    let reuse: u8 = read("/proc/sys/net/ipv4/tcp_tw_reuse").trim().parse().unwrap_or(0);
+    let given_back = reuse == 1 || reuse > 1 && server.loopback;
     // Which ports are taken, and by whom, takes the kernel milliseconds to list; that few are is known at once.
     let open = open(&read("/proc/net/sockstat")).zip(open(&read("/proc/net/sockstat6")));
-    let at_least = open.map_or(0, |(v4, v6)| (all.saturating_sub(v4 + v6)) * addresses);
+    let at_least = open.map_or(0, |(v4, v6)| {
+        let waiting = if given_back { 0 } else { v4.waiting + v6.waiting };
+        all.saturating_sub(v4.used + v6.used + waiting) * addresses
+    });
     if at_least >= server.connections {
         return Some(Ports { free: at_least, range: all });
     }
-    // On loopback such ports are given out again unless that is forbidden; elsewhere only if it is allowed.
-    let reuse: u8 = read("/proc/sys/net/ipv4/tcp_tw_reuse").trim().parse().unwrap_or(0);
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(read);
     let left = |from: Option<IpAddr>| {
         let mut taken = reserved.clone();
@@ -66,13 +70,19 @@ fn span(text: &str) -> Option<RangeInclusive<u16>> {
     Some(low.parse().ok()?..=high.parse().ok()?)
 }
 
-/// Sockets of this machine, those in TIME_WAIT too: none of them has more than one port.
-fn open(sockstat: &str) -> Option<u64> {
+/// Sockets of this machine: none of them has more than one port.
+#[derive(Debug, PartialEq, Eq)]
+struct Open {
+    used: u64,
+    /// In TIME_WAIT.
+    waiting: u64,
+}
+
+fn open(sockstat: &str) -> Option<Open> {
     let line = sockstat.lines().find(|line| line.starts_with("TCP: ") || line.starts_with("TCP6: "))?;
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
     let count = |name: &str| words.iter().position(|word| *word == name).and_then(|at| words.get(at + 1)?.parse().ok());
-    let inuse: u64 = count("inuse")?;
-    Some(inuse + count("tw").unwrap_or(0))
+    Some(Open { used: count("inuse")?, waiting: count("tw").unwrap_or(0) })
 }
 
 /// Local ports that no further connection to `destination` can have, from one address or from whichever the kernel
@@ -149,7 +159,8 @@ mod tests {
     #[test]
     fn open_sockets_are_those_in_use_and_those_that_wait_for_their_end() {
         let text = "sockets: used 140\nTCP: inuse 9 orphan 0 tw 12 alloc 20 mem 1\nUDP: inuse 2 mem 1\n";
-        assert_eq!((open(text), open("TCP6: inuse 3\n"), open("")), (Some(21), Some(3), None));
+        assert_eq!(open(text), Some(Open { used: 9, waiting: 12 }));
+        assert_eq!((open("TCP6: inuse 3\n"), open("")), (Some(Open { used: 3, waiting: 0 }), None));
     }
 
     #[test]
@@ -157,7 +168,7 @@ mod tests {
     fn an_open_connection_leaves_one_port_less() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let server = Server { port, connections: u64::MAX, from: Vec::new() };
+        let server = Server { port, connections: u64::MAX, from: Vec::new(), loopback: true };
         let before = free(&server).unwrap();
         let local = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap().local_addr().unwrap().port();
         let after = free(&server).unwrap();

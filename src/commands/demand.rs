@@ -1,5 +1,6 @@
 //! What a plan asks of this machine: connections, and ports to each server. It looks at the plan alone.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
@@ -18,6 +19,7 @@ pub(super) fn demand(plan: &Plan, embedded: bool) -> Demand {
             port: proxy.as_ref().map_or(url.port, Proxy::port),
             connections: u64::from(users.max()?),
             from: target.local_addresses.clone(),
+            loopback: proxy.is_none() && is_loopback(&url.host),
         })
     };
     Demand {
@@ -26,4 +28,9 @@ pub(super) fn demand(plan: &Plan, embedded: bool) -> Demand {
         requests: plan.cases.iter().filter_map(|case| case.load.requests()).max().unwrap_or(0),
         servers: plan.targets.iter().filter_map(server).collect(),
     }
+}
+
+/// An address of this machine; of names, only the one that always is.
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
