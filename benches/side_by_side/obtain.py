@@ -31,7 +31,7 @@ def run(command, what, timeout_s, **more):
 
 
 def crate(name, version, install, *flags):
-    """A binary from crates.io."""
+    """A binary that cargo builds."""
     root = HOME / name
     binary = root / "bin" / name
     if binary.exists():
@@ -59,7 +59,7 @@ def debian(binary, package, install):
 
 
 def python(name, wanted, install):
-    """The folder of binaries of a virtual environment with one package from PyPI."""
+    """The folder of binaries of a virtual environment with one package that pip installs."""
     root = HOME / name
     whole = root / "whole"
     if not whole.exists():
