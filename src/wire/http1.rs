@@ -6,22 +6,19 @@
 //! Why not a library: hyper's client costs half as much again a request and a chunk, and 12 KiB more a connection; it
 //! writes when its own task gets its turn, and reads on before what it read is handed out.
 
-use std::io::{self, IoSlice, Write as _};
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::{Framing, NotChunked};
+use super::outgoing::Outgoing;
 use super::request::Request;
 use super::scratch::Scratch;
 use super::socket::Link;
 use super::start::{self, NoStart, Start};
-
-/// The longest body that is copied behind its head.
-const COPIED: usize = 16 * 1024;
 
 /// What a connection tells that ends before an answer begins.
 const NOTHING: &str = "nothing of it came";
@@ -113,7 +110,7 @@ impl Http1 {
         if self.over {
             return Poll::Ready(Err(Fault::Closed("no more answers come over it")));
         }
-        if self.out.as_ref().is_some_and(|out| out.written == 0)
+        if self.out.as_ref().is_some_and(Outgoing::is_whole)
             && let Poll::Ready(early) = self.poll_read(cx)?
         {
             // Whatever is there already is no answer to what was not asked yet.
@@ -277,69 +274,4 @@ impl Http1 {
 fn hung_up(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
-}
-
-/// What of a request is still to be written.
-struct Outgoing {
-    /// The head, and a short body behind it: one buffer is cheaper to send than several.
-    first: Vec<u8>,
-    /// A body too long to be copied.
-    body: Bytes,
-    written: usize,
-}
-
-impl Outgoing {
-    fn new(Request { head, body }: Request) -> Outgoing {
-        let together = body.len() <= COPIED;
-        let mut first = Vec::with_capacity(head.written.len() + 48 + if together { body.len() } else { 0 });
-        first.extend_from_slice(&head.written);
-        write!(first, "content-length: {}\r\n\r\n", body.len()).expect("writing to a Vec does not fail");
-        if !together {
-            return Outgoing { first, body, written: 0 };
-        }
-        first.extend_from_slice(&body);
-        Outgoing { first, body: Bytes::new(), written: 0 }
-    }
-
-    fn parts(&self) -> (&[u8], &[u8]) {
-        let from = self.written.min(self.first.len());
-        (&self.first[from..], &self.body[self.written - from..])
-    }
-
-    /// So many bytes more were written; whether those were the last.
-    fn advance(&mut self, written: usize) -> bool {
-        self.written += written;
-        self.written >= self.first.len() + self.body.len()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use hyper::{HeaderMap, Uri};
-
-    use super::super::request::Head;
-    use super::*;
-
-    #[test]
-    fn a_request_that_is_written_in_parts_is_the_same_request() {
-        let head = Arc::new(Head::post(Uri::from_static("/v1"), HeaderMap::new()));
-        for body in ["hello, lambs".to_owned(), "long ".repeat(COPIED / 5 + 1)] {
-            let whole = format!("POST /v1 HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-            for step in [1, 7, 40, 41, 42, 60_000, 100_000] {
-                let mut out = Outgoing::new(Request::new(head.clone(), body.clone().into()));
-                let mut sent = Vec::new();
-                loop {
-                    let (first, rest) = out.parts();
-                    let next: Vec<u8> = first.iter().chain(rest).copied().take(step).collect();
-                    sent.extend_from_slice(&next);
-                    if out.advance(next.len()) {
-                        break;
-                    }
-                }
-                assert!(sent == whole.as_bytes(), "{step} bytes at a time");
-            }
-        }
-    }
 }

@@ -18,6 +18,7 @@ mod http2;
 mod kernel;
 mod ledger;
 mod meter;
+mod outgoing;
 mod proxy;
 pub mod pulse;
 mod request;
