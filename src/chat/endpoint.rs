@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarm;
 pub use super::brief::{Brief, Learnt, Shot};
-use super::exchange::{Seen, Terms, exchange, not_connected};
+use super::ended::not_connected;
+use super::exchange::{Seen, Terms, exchange};
 pub use super::headers::EndpointError;
 use super::headers::headers;
 use super::outcome::Stop;

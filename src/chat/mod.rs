@@ -12,6 +12,7 @@ mod cache;
 mod chunk;
 mod coding;
 pub mod complaint;
+mod ended;
 pub mod endpoint;
 mod exchange;
 #[cfg(test)]

@@ -86,7 +86,7 @@ pub async fn list(target: &Target, url: &Url, route: &Route, scrubber: &Scrubber
     let unreached = |error: reqwest::Error| match error.is_timeout() {
         true => ModelsError::Late,
         // The URL is ours to tell, and may be long.
-        false => ModelsError::Unreached(scrubber.line(&super::exchange::chain(&error.without_url()), NAME)),
+        false => ModelsError::Unreached(scrubber.line(&super::ended::chain(&error.without_url()), NAME)),
     };
     let aim = aim(url, route)?;
     let client = client(target, route, &aim).map_err(unreached)?;

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::exchange::chain;
+use super::ended::chain;
 use super::outcome::Stop;
 use super::server::{Habits, advice};
 use crate::sample::{Outcome, Sample};

@@ -14,11 +14,12 @@ use super::causes::{Circumstances, ConnectError, WireError};
 use super::connect::Connected;
 use super::http1::{Fault, Http1};
 use super::http2::Http2;
-use super::meter::{Meter, Probe, Stamps};
+use super::meter::Meter;
 use super::pulse;
 use super::request::Request;
 use super::response::Response;
 use super::socket::{Link, Socket, Tcp};
+use super::stamps::{Probe, Stamps};
 use super::start::FIELDS;
 
 /// A connection to a server.

@@ -26,6 +26,7 @@ mod response;
 mod route;
 mod scratch;
 mod socket;
+mod stamps;
 mod start;
 mod tls;
 
@@ -33,9 +34,9 @@ pub use causes::{ConnectError, TlsCause, WireError};
 pub use connect::{Connected, connect};
 pub use connection::Connection;
 pub use ledger::Ledger;
-pub use meter::{Probe, Stamps};
 pub use proxy::{Proxy, ProxyError};
 pub use request::{Head, Request};
 pub use response::{Piece, Response};
 pub use route::{Route, resolve};
+pub use stamps::{Probe, Stamps};
 pub use tls::{TlsSetupError, tls_config};

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::causes::WireError;
 use super::connection::{Connection, Protocol};
-use super::meter::{Probe, Stamps};
+use super::stamps::{Probe, Stamps};
 use super::start::Start;
 
 /// An answer, and the way to its body.
