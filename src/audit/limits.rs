@@ -1,6 +1,7 @@
 //! What the operating system allows: looked at before anything is sent, raised where that needs no privilege.
 
-use std::net::IpAddr;
+use std::io::ErrorKind;
+use std::net::{IpAddr, UdpSocket};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -85,6 +86,12 @@ pub enum Refusal {
         /// Ports that one address could have.
         range: u64,
     },
+    /// An address to leave from that this machine has not got.
+    #[error("{address} in `local_addresses` is no address of this machine")]
+    Address {
+        /// The address.
+        address: IpAddr,
+    },
     /// Too little memory.
     #[error("the plan needs about {} MiB of memory, and {} MiB are there", needed >> 20, available >> 20)]
     Memory {
@@ -119,6 +126,9 @@ impl Refusal {
                     )
                 }
             }
+            Refusal::Address { .. } => {
+                "name addresses that `ip address` lists; on loopback under Linux any of 127.0.0.0/8".to_owned()
+            }
             Refusal::Memory { needed, .. } => {
                 format!(
                     "ask for fewer users, or raise the limit: `docker run --memory {}m`, `systemd-run -p MemoryMax={}M`",
@@ -132,6 +142,7 @@ impl Refusal {
 
 /// Raises what can be raised, or says why the plan cannot be carried out here.
 pub fn allow(demand: &Demand) -> Result<Allowance, Refusal> {
+    are_ours(demand.servers.iter().flat_map(|server| &server.from))?;
     Ok(Allowance {
         descriptors: Some(descriptors(demand.connections * demand.ends + BESIDE_USERS)?),
         ports: scarcest(demand.servers.iter().filter_map(|server| Some((server.connections, ports::free(server)?))))?,
@@ -163,6 +174,19 @@ fn raised(needed: u64, current: Option<u64>, maximum: Option<u64>) -> Result<Opt
         (_, Some(allowed)) if allowed < needed => Err(Refusal::Descriptors { needed, allowed }),
         // The whole of the hard limit: a later scenario of the same command may need more.
         (_, maximum) => Ok(Some(maximum.unwrap_or(needed))),
+    }
+}
+
+/// Connections can leave from each of these addresses: where not, every request that should would fail.
+fn are_ours<'a>(mut addresses: impl Iterator<Item = &'a IpAddr>) -> Result<(), Refusal> {
+    let is_foreign = |address: &IpAddr| {
+        // Nothing is sent by binding.
+        let bound = UdpSocket::bind((*address, 0));
+        bound.is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable)
+    };
+    match addresses.find(|address| is_foreign(address)) {
+        Some(address) => Err(Refusal::Address { address: *address }),
+        None => Ok(()),
     }
 }
 
@@ -237,6 +261,14 @@ mod tests {
         let refusal = fits(300 << 20, Some(200 << 20)).unwrap_err();
         assert_eq!(refusal.to_string(), "the plan needs about 300 MiB of memory, and 200 MiB are there");
         assert!(refusal.hint().contains("--memory 300m"));
+    }
+
+    #[test]
+    fn an_address_of_others_is_refused_by_name() {
+        let (ours, others): (IpAddr, IpAddr) = ("127.0.0.1".parse().unwrap(), "192.0.2.7".parse().unwrap());
+        assert_eq!(are_ours([ours].iter()), Ok(()));
+        let refusal = are_ours([ours, others].iter()).unwrap_err();
+        assert_eq!(refusal.to_string(), "192.0.2.7 in `local_addresses` is no address of this machine");
     }
 
     #[test]
