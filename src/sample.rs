@@ -163,6 +163,11 @@ impl Outcome {
     pub fn is_ok(self) -> bool {
         self == Outcome::Ok
     }
+
+    /// Whether it ended for want of a connection, before the server could answer.
+    pub fn is_unconnected(self) -> bool {
+        matches!(self, Outcome::ClientFailed | Outcome::ConnectFailed | Outcome::TlsFailed | Outcome::TimeoutConnect)
+    }
 }
 
 /// Where a token count comes from.

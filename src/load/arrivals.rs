@@ -12,6 +12,11 @@ use rand::{RngExt, SeedableRng};
 use crate::sample::Arrival;
 use crate::scenario::plan::{Case, Load, Order, Think, Until};
 
+/// How long a user of a loop by time rests that could not connect, and how long at most, after twice as long each time:
+/// a server that refuses at once would fill the table with refusals.
+const REST: Duration = Duration::from_millis(100);
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
 /// The arrivals of one round.
 #[derive(Debug)]
 pub struct Arrivals {
@@ -59,6 +64,16 @@ impl Arrivals {
                 let due = last_end.map_or(Duration::ZERO, |end| end.saturating_add(self.thought(think, user, turn)));
                 Some(self.arrival(self.take(until, user, turn, due)?, user, turn, due))
             }
+        }
+    }
+
+    /// How long a user rests that has failed to connect so often in a row. Of a number of requests every one is wanted.
+    pub fn rest(&self, failures: u32) -> Duration {
+        match self.load {
+            Load::Closed { until: Until::Time(_), .. } if failures > 0 => {
+                REST.saturating_mul(1 << (failures - 1).min(8)).min(LONGEST_REST)
+            }
+            _ => Duration::ZERO,
         }
     }
 

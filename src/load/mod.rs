@@ -124,7 +124,7 @@ impl<F> User<F> {
         let Some(start) = gate.wait_for(Option::is_some).await.ok().and_then(|start| *start) else { return };
         drop(gate);
         self.begun = true;
-        let mut last_end = None;
+        let (mut last_end, mut unconnected) = (None, 0);
         while let Some(arrival) = self.next(last_end) {
             self.shared.round.gauge.issue();
             let flight = Flight { shared: &*self.shared, arrival, start, landed: false };
@@ -135,7 +135,8 @@ impl<F> User<F> {
             let (sample, back) = (self.shared.send)(arrival, seat, start).await;
             drop(in_air);
             seat = back;
-            last_end = Some(sample.at.end);
+            unconnected = if sample.outcome.is_unconnected() { unconnected + 1 } else { 0 };
+            last_end = Some(sample.at.end + self.shared.arrivals.rest(unconnected));
             flight.land(sample);
         }
     }

@@ -37,11 +37,22 @@ async fn land(
     service: Duration,
     stop: Stop,
 ) -> Vec<(u64, Duration, Duration, Outcome)> {
+    land_as(arrivals, users, stop, move |_| (service, Outcome::Ok)).await
+}
+
+/// The same with a server that takes so long for a request, and ends it so.
+async fn land_as(
+    arrivals: Arrivals,
+    users: u32,
+    stop: Stop,
+    answer: impl Fn(Arrival) -> (Duration, Outcome) + Copy + Send + Sync + 'static,
+) -> Vec<(u64, Duration, Duration, Outcome)> {
     let (landed, mut samples) = mpsc::unbounded_channel();
     let send = move |arrival: Arrival, seat: (), start: Instant| async move {
         let issued = start.elapsed();
+        let (service, outcome) = answer(arrival);
         tokio::time::sleep(service).await;
-        let mut sample = Box::new(Sample::unsent(arrival, Phase::Load, 1, Outcome::Ok, start.elapsed()));
+        let mut sample = Box::new(Sample::unsent(arrival, Phase::Load, 1, outcome, start.elapsed()));
         sample.at.issued = Some(issued);
         (sample, seat)
     };

@@ -30,6 +30,23 @@ async fn a_user_thinks_between_an_answer_and_its_next_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_user_that_cannot_connect_rests_longer_each_time_and_none_after_an_answer() {
+    let refusing = |arrival: Arrival| match arrival.turn {
+        1..=6 | 8 => (Duration::ZERO, Outcome::ConnectFailed),
+        _ => (SECOND / 2, Outcome::Ok),
+    };
+    let asked = |rows: Vec<(u64, Duration, Duration, Outcome)>| -> Vec<u128> {
+        rows.iter().map(|row| row.1.as_millis()).collect()
+    };
+    let loop_by_time = closed(1, Until::Time(5 * SECOND), Think::default());
+    let rows = land_as(loop_by_time, 1, Stop::default(), refusing).await;
+    assert_eq!(asked(rows), [0, 100, 300, 700, 1500, 2500, 3500, 4000, 4100, 4600]);
+    // Each of a number of requests is wanted.
+    let loop_by_requests = closed(1, Until::Requests(7), Think::default());
+    assert_eq!(asked(land_as(loop_by_requests, 1, Stop::default(), refusing).await), [0; 7]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_due_once_the_time_is_up_and_what_is_in_the_air_lands() {
     let rows = land(closed(1, Until::Time(5 * SECOND), seconds(1, 1)), 1, SECOND, Stop::default()).await;
     assert_eq!(times(&rows), [(0.0, 1.0), (2.0, 3.0), (4.0, 5.0)]);
