@@ -20,7 +20,7 @@ pub(super) fn scenarios(typed: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         } else if !is_pattern(path) {
             match near(path) {
                 Some(near) => bail!("{}: no such file; did you mean {}?", path.display(), near.display()),
-                None => vec![path.clone()],
+                None => bail!("{}: no such file; `lamb-load init` writes a scenario to begin with", path.display()),
             }
         } else {
             matching(path)?
@@ -158,8 +158,8 @@ mod tests {
         let expected = format!("{}/pom.toml: no such file; did you mean {0}/poem.toml?", folder.path().display());
         assert_eq!(said("pom.toml"), Err(expected));
         assert!(said("poem").unwrap_err().ends_with("/poem.toml?"));
-        // What is near nothing is refused where it is read.
-        assert_eq!(said("lecture.toml"), Ok(vec![folder.path().join("lecture.toml")]));
+        let lecture = said("lecture.toml").unwrap_err();
+        assert!(lecture.ends_with("/lecture.toml: no such file; `lamb-load init` writes a scenario to begin with"));
     }
 
     #[test]

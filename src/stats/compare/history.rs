@@ -46,8 +46,12 @@ pub fn series(runs: &[Option<Side<'_>>], metric: Option<&str>) -> Series {
 
 fn value(side: &Side<'_>, metric: &str) -> Option<f64> {
     let rounds = Rounds::of(side.rounds, metric);
-    let logs = logarithms(&rounds.finite()).filter(|logs| !logs.is_empty() && rounds.unreached == 0)?;
-    Some((logs.iter().sum::<f64>() / logs.len() as f64).exp())
+    let finite = rounds.finite();
+    let logs = logarithms(&finite).filter(|logs| !logs.is_empty() && rounds.unreached == 0)?;
+    match finite.as_slice() {
+        [one] => Some(*one),
+        _ => Some((logs.iter().sum::<f64>() / logs.len() as f64).exp()),
+    }
 }
 
 fn alarm(runs: &[Option<Side<'_>>], values: &[Option<f64>], at: usize, metric: &str) -> Option<Alarm> {
