@@ -15,7 +15,7 @@ use hyper::{HeaderMap, Uri};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::lag::{delays, summary};
+use super::lag::{delays, note, summary};
 use super::witness::Witness;
 use crate::chat::sse::Decoder;
 use crate::facts::Lag;
@@ -80,7 +80,7 @@ impl Seen {
         let now = self.now();
         let sent: Option<u64> = std::str::from_utf8(data).ok().and_then(|text| text.parse().ok());
         if let Some(sent) = sent.filter(|sent| *sent >= self.since.load(Ordering::Relaxed)) {
-            self.lags.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(now.saturating_sub(sent));
+            note(&mut self.lags.lock().unwrap_or_else(PoisonError::into_inner), now.saturating_sub(sent), 1);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::lag::delays;
+use super::lag::{delays, note};
 use crate::facts::Moves;
 use crate::sample::Sample;
 
@@ -95,20 +95,20 @@ impl Range {
     }
 
     fn add(&mut self, value: u64, less: u64, more: u64) {
-        self.ours.saturating_record(value);
+        note(&mut self.ours, value, 1);
         if less > 0 || more > 0 {
             let [ours, least, most] = self.uncertain();
-            ours.saturating_record(value);
-            least.saturating_record(value.saturating_sub(less));
-            most.saturating_record(value + more);
+            note(ours, value, 1);
+            note(least, value.saturating_sub(less), 1);
+            note(most, value + more, 1);
         }
     }
 
     /// So many values that we do not have are between nothing and `most`.
     fn hidden(&mut self, values: u64, within: u64) {
         let [_, least, most] = self.uncertain();
-        least.saturating_record_n(0, values);
-        most.saturating_record_n(within, values);
+        note(least, 0, values);
+        note(most, within, values);
     }
 
     fn uncertain(&mut self) -> &mut [Histogram<u64>; 3] {
@@ -123,7 +123,7 @@ impl Range {
         let Some([ours, least, most]) = self.uncertain.as_deref() else { return Some(0.0) };
         let moved = |to: &Histogram<u64>| {
             let mut moved = self.ours.clone();
-            // What is taken away was put in before, and all have the same bounds.
+            // What is taken away was put in before, and it grows for what is added.
             let _ = moved.subtract(ours);
             let _ = moved.add(to);
             PERCENTS.map(|q| ranked(&moved, q).abs_diff(ranked(&self.ours, q))).into_iter().max()

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::facts::{Lag, ReadLag};
 use crate::wire::{Ledger, pulse};
 
-/// Delays in nanoseconds, to 0.1 %, up to a minute.
+/// Delays are kept in nanoseconds, to 0.1 %, up to a minute.
 const LONGEST_NS: u64 = 60_000_000_000;
 
 /// A task in a runtime that answers pings until the probe is dropped.
@@ -60,11 +60,11 @@ impl Probe {
     /// Adds what was seen to `all`; a ping that is still owed counts as late as it is now.
     pub(super) fn add_to(&self, all: &mut Histogram<u64>) {
         let lags = self.shared.lags.lock().unwrap_or_else(PoisonError::into_inner);
-        // Both have the same bounds.
+        // It grows to hold them.
         let _ = all.add(&*lags);
         match self.shared.sent.load(Ordering::Relaxed) {
             0 => {}
-            sent => all.saturating_record(self.shared.now().saturating_sub(sent)),
+            sent => note(all, self.shared.now().saturating_sub(sent), 1),
         }
     }
 }
@@ -85,15 +85,22 @@ impl Shared {
         if sent != 0 {
             let lag = self.now().saturating_sub(sent);
             pulse::answered(std::time::Duration::from_nanos(lag));
-            self.lags.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(lag);
+            note(&mut self.lags.lock().unwrap_or_else(PoisonError::into_inner), lag, 1);
         }
     }
 }
 
-/// An empty histogram of delays.
+/// An empty histogram of delays. It grows with them: one that could hold a minute from the start is 220 KiB to clear, and
+/// there are a dozen before the first request.
 pub(super) fn delays() -> Histogram<u64> {
-    #[expect(clippy::expect_used, reason = "the bounds are constants that the library accepts")]
-    Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("constant bounds")
+    #[expect(clippy::expect_used, reason = "three digits are a precision that the library knows")]
+    Histogram::new(3).expect("a constant precision")
+}
+
+/// Notes a delay so many times.
+pub(super) fn note(delays: &mut Histogram<u64>, ns: u64, times: u64) {
+    // A histogram that may grow holds a minute on every machine; the saturating calls would not let it grow.
+    let _ = delays.record_n(ns.min(LONGEST_NS), times);
 }
 
 /// What a histogram of delays says; `None` when it is empty.

@@ -196,7 +196,7 @@ fn entry(line: &str) -> Option<Entry> {
 }
 
 /// SHA-1 or SHA-256, written out.
-fn is_hash(text: &str) -> bool {
+pub(super) fn is_hash(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::results::git::git;
+use crate::results::git::{git, is_hash};
 
 /// The program that measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,17 +40,27 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The repository around `folder`; `None` where there is none, or no git.
+    /// The repository around `folder`; `None` where there is none, no commit yet, or no git.
+    ///
+    /// The calling thread steps back for it: what a run measures comes first.
     pub fn around(folder: &Path) -> Option<Repository> {
-        let commit = output(folder, &["rev-parse", "--verify", "HEAD"])?.trim().to_owned();
-        let changes = output(folder, &["status", "--porcelain", "--untracked-files=no"])?;
-        Some(Repository { commit, dirty: !changes.trim().is_empty() })
+        step_back();
+        let asked = git(folder).args(["status", "--porcelain=v2", "--branch", "--untracked-files=no"]).output().ok()?;
+        if !asked.status.success() {
+            return None;
+        }
+        let said = String::from_utf8_lossy(&asked.stdout);
+        let commit = said.lines().find_map(|line| line.strip_prefix("# branch.oid "))?;
+        let dirty = said.lines().any(|line| !line.starts_with('#'));
+        is_hash(commit).then(|| Repository { commit: commit.to_owned(), dirty })
     }
 }
 
-fn output(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let output = git(folder).args(arguments).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+/// Gives this thread, and what it starts, the least of the processor that somebody else wants.
+fn step_back() {
+    // Niceness is a thread's own on Linux alone. Where it may not be lowered, git is asked all the same.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, 19);
 }
 
 #[cfg(test)]
