@@ -4,10 +4,10 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::lenient::{Fields, Number, Object, Text, fields, otherwise_default, skip, take, telling};
+use super::lenient::{Fields, Inside, Number, Object, Text, fill, otherwise_default, settle, skip, take, telling};
 use super::message::Message;
 
 /// A chunk, a completion, or an error payload.
@@ -58,41 +58,54 @@ impl<'a> Document<'a> {
     /// Reads a document, or says that it is not JSON (an `Eof` error: JSON that was cut off).
     pub(super) fn read(json: &'a [u8]) -> Result<Document<'a>, serde_json::Error> {
         // One look at all of it is cheaper than one at each string in it.
-        let root = match std::str::from_utf8(json) {
-            Ok(text) => serde_json::from_str::<Root<'a>>(text),
-            Err(_) => serde_json::from_slice::<Root<'a>>(json),
-        };
-        root.map(|root| root.0)
+        match std::str::from_utf8(json) {
+            Ok(text) => whole(serde_json::Deserializer::from_str(text)),
+            Err(_) => whole(serde_json::Deserializer::from_slice(json)),
+        }
     }
 
     /// Reads the first document of bytes that hold more than one: an error payload followed by garbage still tells.
     pub(super) fn read_first(json: &'a [u8]) -> Option<Document<'a>> {
-        serde_json::Deserializer::from_slice(json).into_iter::<Root<'a>>().next()?.ok().map(|root| root.0)
+        let mut document = Document::default();
+        Root(&mut document).deserialize(&mut serde_json::Deserializer::from_slice(json)).ok()?;
+        Some(document)
     }
 }
 
+/// A document and nothing behind it.
+fn whole<'a, R: serde_json::de::Read<'a>>(
+    mut deserializer: serde_json::Deserializer<R>,
+) -> Result<Document<'a>, serde_json::Error> {
+    let mut document = Document::default();
+    Root(&mut document).deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(document)
+}
+
 /// An object, or the error in the first of an array of them: some gateways wrap it so. An answer never comes in one.
-struct Root<'a>(Document<'a>);
+struct Root<'r, 'a>(&'r mut Document<'a>);
 
-impl<'de> Deserialize<'de> for Root<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OfRoot;
-        impl<'de> Visitor<'de> for OfRoot {
-            type Value = Document<'de>;
-            otherwise_default!(str numbers);
+impl<'de> DeserializeSeed<'de> for Root<'_, 'de> {
+    type Value = ();
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Document<'de>, A::Error> {
-                fields(map)
-            }
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Document<'de>, A::Error> {
-                let first = seq.next_element::<Object<Document<'de>>>()?;
-                while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-                let first = first.and_then(|object| object.0).unwrap_or_default();
-                Ok(Document { has_choices: false, choice: None, usage: None, ..first })
-            }
-        }
-        deserializer.deserialize_any(OfRoot).map(Root)
+impl<'de> Visitor<'de> for Root<'_, 'de> {
+    type Value = ();
+    otherwise_default!(str numbers);
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        fill(self.0, map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        seq.next_element_seed(Inside(&mut *self.0))?;
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        (self.0.has_choices, self.0.choice, self.0.usage) = (false, None, None);
+        Ok(())
     }
 }
 
@@ -103,8 +116,8 @@ impl<'de> Fields<'de> for Document<'de> {
             "system_fingerprint" => self.fingerprint = take(map)?,
             "choices" => {
                 self.has_choices = true;
-                let Choices(choice) = take(map)?;
-                self.choice = choice;
+                self.choice = None;
+                map.next_value_seed(Choices(&mut self.choice))?;
             }
             "usage" => self.usage = take::<A, Object<Usage>>(map)?.0.or(self.usage),
             "timings" => {
@@ -127,27 +140,34 @@ impl<'de> Fields<'de> for Document<'de> {
 }
 
 /// The choice of index 0; where choices have no index, the first.
-#[derive(Default)]
-struct Choices<'a>(Option<Choice<'a>>);
+struct Choices<'c, 'a>(&'c mut Option<Choice<'a>>);
 
-impl<'de> Deserialize<'de> for Choices<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OfChoices;
-        impl<'de> Visitor<'de> for OfChoices {
-            type Value = Choices<'de>;
-            otherwise_default!(map str numbers);
+impl<'de> DeserializeSeed<'de> for Choices<'_, 'de> {
+    type Value = ();
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices<'de>, A::Error> {
-                let mut chosen = None;
-                let mut position = 0;
-                while let Some(Object(choice)) = seq.next_element::<Object<Choice<'de>>>()? {
-                    chosen = chosen.or(choice.filter(|choice| choice.index.0.unwrap_or(position) == 0));
-                    position += 1;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Choices<'_, 'de> {
+    type Value = ();
+    otherwise_default!(map str numbers);
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        for position in 0.. {
+            let choice = self.0.insert(Choice::default());
+            match seq.next_element_seed(Inside(choice))? {
+                Some(true) if choice.index.0.unwrap_or(position) == 0 => break,
+                Some(_) => {}
+                None => {
+                    *self.0 = None;
+                    return Ok(());
                 }
-                Ok(Choices(chosen))
             }
         }
-        deserializer.deserialize_any(OfChoices)
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
     }
 }
 
@@ -155,8 +175,11 @@ impl<'de> Fields<'de> for Choice<'de> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "index" => self.index = take(map)?,
-            "delta" => self.delta = take::<A, Object<Message<'de>>>(map)?.0,
-            "message" => self.message = take::<A, Object<Message<'de>>>(map)?.0.map(Box::new),
+            "delta" => settle(&mut self.delta, map)?,
+            "message" => {
+                let mut message = Box::<Message<'de>>::default();
+                self.message = map.next_value_seed(Inside(&mut *message))?.then_some(message);
+            }
             "finish_reason" => {
                 let reason: Text<'de> = take(map)?;
                 // Some languages write their null as a word.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// A type read from a JSON object field by field; fields that it does not know are skipped.
@@ -26,6 +26,20 @@ pub(super) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> 
 pub(super) fn take<'de, A: MapAccess<'de>, T: Deserialize<'de>>(map: &mut A) -> Result<T, A::Error> {
     map.next_value()
 }
+
+/// Takes an object to where it will stay; nothing stays where something else stood.
+pub(super) fn settle<'de, A: MapAccess<'de>, T: Fields<'de>>(
+    place: &mut Option<T>,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    if !map.next_value_seed(Inside(place.insert(T::default())))? {
+        *place = None;
+    }
+    Ok(())
+}
+
+/// Reads an object field by field into a place, since what is large is dear to move. Its value: it was an object.
+pub(super) struct Inside<'a, T>(pub(super) &'a mut T);
 
 /// An object, or nothing where something else stood.
 #[derive(Debug, Default)]
@@ -128,13 +142,37 @@ impl<'de, T: Fields<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Reads every field of a map.
-pub(super) fn fields<'de, T: Fields<'de>, A: MapAccess<'de>>(mut map: A) -> Result<T, A::Error> {
-    let mut value = T::default();
-    while let Some(Text(key)) = map.next_key()? {
-        value.field(&key, &mut map)?;
+impl<'de, T: Fields<'de>> DeserializeSeed<'de> for Inside<'_, T> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
     }
+}
+
+impl<'de, T: Fields<'de>> Visitor<'de> for Inside<'_, T> {
+    type Value = bool;
+    otherwise_default!(seq str numbers);
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<bool, A::Error> {
+        fill(self.0, map)?;
+        Ok(true)
+    }
+}
+
+/// Reads every field of a map.
+pub(super) fn fields<'de, T: Fields<'de>, A: MapAccess<'de>>(map: A) -> Result<T, A::Error> {
+    let mut value = T::default();
+    fill(&mut value, map)?;
     Ok(value)
+}
+
+/// Reads every field of a map into a place.
+pub(super) fn fill<'de, T: Fields<'de>, A: MapAccess<'de>>(place: &mut T, mut map: A) -> Result<(), A::Error> {
+    while let Some(Text(key)) = map.next_key()? {
+        place.field(&key, &mut map)?;
+    }
+    Ok(())
 }
 
 /// Reads a map as any type whose own visitor takes one.
