@@ -1,6 +1,6 @@
 //! Whether an answer's headers say that a cache gave it.
 
-use hyper::HeaderMap;
+use crate::wire::Fields;
 
 /// Headers whose value says `hit` or `true` where a cache answered: of caches in general, and of gateways to models.
 const SAY_HIT: [&str; 9] = [
@@ -18,15 +18,12 @@ const SAY_HIT: [&str; 9] = [
 const TELL_BY_THEMSELVES: [&str; 1] = ["x-litellm-cache-key"];
 
 /// Whether a cache says that it answered.
-pub(super) fn answered(headers: &HeaderMap) -> bool {
+pub(super) fn answered(fields: &Fields) -> bool {
     // An answer has few headers, and most have none of these names.
-    headers.iter().any(|(name, value)| {
-        let value = || value.to_str().unwrap_or_default();
-        match name.as_str() {
-            // An answer made for us has no age.
-            "age" => value().trim().parse::<u64>().is_ok_and(|age| age > 0),
-            name => SAY_HIT.contains(&name) && says_hit(value()) || TELL_BY_THEMSELVES.contains(&name),
-        }
+    fields.texts().any(|(name, value)| match name {
+        // An answer made for us has no age.
+        "age" => value.trim().parse::<u64>().is_ok_and(|age| age > 0),
+        name => SAY_HIT.contains(&name) && says_hit(value) || TELL_BY_THEMSELVES.contains(&name),
     })
 }
 
@@ -38,8 +35,6 @@ fn says_hit(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::{HeaderName, HeaderValue};
-
     use super::*;
 
     #[test]
@@ -59,8 +54,7 @@ mod tests {
             ("x-cache", "whit", false),
         ];
         for (name, value, expected) in table {
-            let header = (HeaderName::from_static(name), HeaderValue::from_static(value));
-            assert_eq!(answered(&HeaderMap::from_iter([header])), expected, "{name}: {value}");
+            assert_eq!(answered(&Fields::from_iter([(name, value)])), expected, "{name}: {value}");
         }
     }
 }

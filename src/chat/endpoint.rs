@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use hyper::HeaderMap;
 use hyper::Uri;
-use hyper::header::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -210,9 +210,8 @@ impl Endpoint {
 
     /// The answer's headers, fit to be kept.
     fn heard(&self, seen: &Seen) -> Vec<(String, String)> {
-        let headers = seen.head.iter().flat_map(|head| head.headers.iter());
-        let line = |value: &HeaderValue| Some(self.scrubber.line(value.to_str().ok()?, 200));
-        headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), line(value)?))).collect()
+        let fields = seen.head.iter().flat_map(|head| head.fields.texts());
+        fields.map(|(name, value)| (name.to_owned(), self.scrubber.line(value, 200).into_owned())).collect()
     }
 
     async fn connect_or_cancel(

@@ -6,8 +6,6 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use hyper::HeaderMap;
-use hyper::header::{self, HeaderName};
 use tokio::time::{Instant, timeout};
 
 use super::alarm::Alarm;
@@ -16,7 +14,7 @@ use super::coding::Coding;
 use super::ended::stopped_by;
 use super::outcome::Stop;
 use super::reading::{DOCUMENT_LIMIT, Declared, Read, Reading, STREAM_LIMIT};
-use crate::wire::{Connection, Piece, Request, Response, Stamps};
+use crate::wire::{Connection, Fields, Piece, Request, Response, Stamps};
 
 /// The most of an error's body that is read, and how long that may take.
 const ERROR_BODY_LIMIT: usize = 64 << 10;
@@ -63,13 +61,13 @@ pub(super) struct Seen {
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) at: Instant,
-    pub(super) headers: HeaderMap,
+    pub(super) fields: Fields,
 }
 
 impl Head {
     /// A header's value as text.
-    pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.fields.get(name)
     }
 }
 
@@ -121,22 +119,21 @@ impl Seen {
 
     async fn answered(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>, terms: Terms) {
         let status = response.status.as_u16();
-        let headers = std::mem::take(&mut response.headers);
-        let head = self.head.insert(Head { status, at: response.head_at, headers });
+        let fields = std::mem::take(&mut response.fields);
+        let head = self.head.insert(Head { status, at: response.head_at, fields });
         if let Err(stop) = alarm.arrived(head.at) {
             self.stop = Some((stop, String::new()));
             return;
         }
-        let named = head.header(&header::CONTENT_ENCODING).unwrap_or_default().to_owned();
+        let named = head.header("content-encoding").unwrap_or_default().to_owned();
         let coding = Coding::parse(&named);
         if !(200..300).contains(&status) {
             alarm.only(head.at + ERROR_BODY_TIME);
             return self.read_error(response, alarm, coding.unwrap_or(Coding::Identity)).await;
         }
-        let declared = Declared::parse(head.header(&header::CONTENT_TYPE).unwrap_or_default());
+        let declared = Declared::parse(head.header("content-type").unwrap_or_default());
         // Chunks overrule a length beside them.
-        let announced =
-            head.header(&header::CONTENT_LENGTH).filter(|_| head.header(&header::TRANSFER_ENCODING).is_none());
+        let announced = head.header("content-length").filter(|_| head.header("transfer-encoding").is_none());
         let length: u64 = announced.and_then(|length| length.parse().ok()).unwrap_or(0);
         self.reading.declared = declared;
         let limit = if declared == Declared::Events { STREAM_LIMIT } else { DOCUMENT_LIMIT };
@@ -254,5 +251,5 @@ async fn drain(response: &mut Response<'_>) -> bool {
 
 /// The value of `retry-after`, if there is one.
 pub(super) fn retry_after(head: &Head) -> Option<&str> {
-    head.header(&header::RETRY_AFTER)
+    head.header("retry-after")
 }

@@ -86,7 +86,7 @@ pub async fn list(target: &Target, url: &Url, route: &Route, scrubber: &Scrubber
     let unreached = |error: reqwest::Error| match error.is_timeout() {
         true => ModelsError::Late,
         // The URL is ours to tell, and may be long.
-        false => ModelsError::Unreached(scrubber.line(&super::ended::chain(&error.without_url()), NAME)),
+        false => ModelsError::Unreached(scrubber.line(&super::ended::chain(&error.without_url()), NAME).into_owned()),
     };
     let aim = aim(url, route)?;
     let client = client(target, route, &aim).map_err(unreached)?;
@@ -104,21 +104,21 @@ pub async fn list(target: &Target, url: &Url, route: &Route, scrubber: &Scrubber
     }
     let status = response.status();
     if !status.is_success() {
-        let said = scrubber.line(&complaint(&body), NAME);
+        let said = scrubber.line(&complaint(&body), NAME).into_owned();
         return Err(ModelsError::Status { status: status.as_u16(), said });
     }
     let headers = response.headers().iter().take(100).filter_map(|(name, value)| {
-        let value = scrubber.line(value.to_str().ok()?, NAME);
+        let value = scrubber.line(value.to_str().ok()?, NAME).into_owned();
         Some((name.as_str().to_owned(), value))
     });
     Ok(Listing { models: parse(&body, scrubber)?, headers: headers.collect() })
 }
 
 fn parse(body: &[u8], scrubber: &Scrubber) -> Result<Vec<Model>, ModelsError> {
-    let not_a_list = || ModelsError::NotAList(scrubber.line(&complaint(body), NAME));
+    let not_a_list = || ModelsError::NotAList(scrubber.line(&complaint(body), NAME).into_owned());
     let value: Value = serde_json::from_slice(body).map_err(|_| not_a_list())?;
     let entries = value.get("data").unwrap_or(&value).as_array().ok_or_else(not_a_list)?;
-    let text = |value: Option<&Value>| Some(scrubber.line(value?.as_str()?, NAME));
+    let text = |value: Option<&Value>| Some(scrubber.line(value?.as_str()?, NAME).into_owned());
     let model = |entry: &Value| {
         let id = text(entry.get("id"))?;
         Some(Model { id, owned_by: text(entry.get("owned_by")), created: entry.get("created").and_then(Value::as_i64) })

@@ -233,7 +233,7 @@ async fn reach(endpoint: &Endpoint, case: &Case) -> Result<Connection, (Problem,
         }
         Ok(Err(error)) => {
             let problem = of_connecting(&error, url, route.proxy.as_ref());
-            let sentence = endpoint.scrubber.line(&problem.sentence, 500);
+            let sentence = endpoint.scrubber.line(&problem.sentence, 500).into_owned();
             Err((Problem { sentence, ..problem }, Unreached::by(&error)))
         }
         Err(_) => Err((of_late_connecting(&seconds(limit), url, route.proxy.as_ref()), Unreached::late(late))),

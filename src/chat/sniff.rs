@@ -16,12 +16,17 @@ pub enum Declared {
 impl Declared {
     /// Reads a `content-type`.
     pub fn parse(content_type: &str) -> Declared {
-        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match essence.as_str() {
-            "text/event-stream" => Declared::Events,
-            "text/html" | "application/xhtml+xml" => Declared::Html,
-            json if json.ends_with("/json") || json.ends_with("+json") => Declared::Json,
-            _ => Declared::Other,
+        let essence = content_type.split(';').next().unwrap_or_default().trim().as_bytes();
+        let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
+        let ends = |end: &[u8]| essence.last_chunk::<5>().is_some_and(|last| last.eq_ignore_ascii_case(end));
+        if is("text/event-stream") {
+            Declared::Events
+        } else if is("text/html") || is("application/xhtml+xml") {
+            Declared::Html
+        } else if ends(b"/json") || ends(b"+json") {
+            Declared::Json
+        } else {
+            Declared::Other
         }
     }
 }

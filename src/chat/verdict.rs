@@ -2,10 +2,8 @@
 //!
 //! Everything that a server said passes through the scrubber here, before it is kept.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{self, HeaderName};
 use tokio::time::Instant;
 
 use super::answer::Answer;
@@ -23,8 +21,7 @@ const LINE: usize = 300;
 /// The most characters of a name that a server gives: model, fingerprint, request id, finish_reason.
 const NAME: usize = 200;
 /// Where a request's name stands. LiteLLM calls it otherwise, and its log too.
-static REQUEST_IDS: [HeaderName; 2] =
-    [HeaderName::from_static("x-request-id"), HeaderName::from_static("x-litellm-call-id")];
+const REQUEST_IDS: [&str; 2] = ["x-request-id", "x-litellm-call-id"];
 
 /// Fills in the sample of an exchange.
 pub(super) fn conclude(sample: &mut Sample, seen: &mut Seen, brief: &Brief, scrubber: &Scrubber, start: Instant) {
@@ -34,19 +31,18 @@ pub(super) fn conclude(sample: &mut Sample, seen: &mut Seen, brief: &Brief, scru
     let facts = facts(seen, brief, wrong_model, unmet.is_some());
     let outcome = decide(&facts);
     let why = why(outcome, seen, brief, unmet);
-    let name = |text: &Option<Box<str>>| text.as_ref().map(|text| scrubber.line(text, NAME));
 
     sample.outcome = outcome;
     sample.status = facts.status;
     sample.error = why.map(|why| scrubber.line(&why, LINE).into());
     instants(sample, seen, start);
     sample.streamed = seen.reading.streamed();
-    sample.from_cache = seen.head.as_ref().is_some_and(|head| cache::answered(&head.headers));
+    sample.from_cache = seen.head.as_ref().is_some_and(|head| cache::answered(&head.fields));
     sample.read_lag_max = seen.lag;
     sample.tokens = answer.usage;
-    sample.finish_reason = name(&answer.finish_reason).map(Into::into);
-    sample.served_model = name(&answer.model).map(Arc::from);
-    sample.fingerprint = name(&answer.fingerprint).map(Arc::from);
+    sample.finish_reason = answer.finish_reason.as_ref().map(|text| scrubber.line(text, NAME).into());
+    sample.served_model = answer.model.as_ref().map(|text| scrubber.line(text, NAME).into());
+    sample.fingerprint = answer.fingerprint.as_ref().map(|text| scrubber.line(text, NAME).into());
     let id = seen.head.as_ref().and_then(|head| REQUEST_IDS.iter().find_map(|name| head.header(name)));
     sample.request_id = id.map(|id| scrubber.line(id, NAME).into());
     sample.answer_chars = answer.visible.then_some(answer.chars);
@@ -151,7 +147,7 @@ fn of_status(head: &Head, body: &[u8]) -> String {
     if let Some(after) = retry_after(head) {
         text.push_str(&format!(", retry after {after}"));
     }
-    if let Some(location) = head.header(&header::LOCATION) {
+    if let Some(location) = head.header("location") {
         text.push_str(&format!(", to {location}"));
     }
     let complaint = complaint(body);

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
-use hyper::{HeaderMap, StatusCode, Version};
+use hyper::{StatusCode, Version};
 use tokio::time::Instant;
 
 use super::causes::WireError;
 use super::connection::{Connection, Protocol};
+use super::fields::Fields;
 use super::stamps::{Probe, Stamps};
 use super::start::Start;
 
@@ -23,7 +24,7 @@ pub struct Response<'a> {
     /// The version that the server speaks.
     pub version: Version,
     /// The header fields: at most a hundred, at most 64 KiB.
-    pub headers: HeaderMap,
+    pub fields: Fields,
     /// When the head was complete.
     pub head_at: Instant,
     connection: &'a mut Connection,
@@ -59,32 +60,14 @@ impl<'a> Response<'a> {
     pub(super) fn starts(connection: &'a mut Connection, start: Start) -> Response<'a> {
         let Start { status, version, fields, .. } = start;
         let head_at = connection.latest_read();
-        Response {
-            status,
-            version,
-            headers: fields,
-            head_at,
-            connection,
-            incoming: None,
-            held: Bytes::new(),
-            over: false,
-        }
+        Response { status, version, fields, head_at, connection, incoming: None, held: Bytes::new(), over: false }
     }
 
     pub(super) fn of_hyper(connection: &'a mut Connection, response: hyper::Response<Incoming>) -> Response<'a> {
         let (head, body) = response.into_parts();
-        let (status, version, headers) = (head.status, head.version, head.headers);
+        let (status, version, fields) = (head.status, head.version, Fields::from(&head.headers));
         let head_at = connection.latest_read();
-        Response {
-            status,
-            version,
-            headers,
-            head_at,
-            connection,
-            incoming: Some(body),
-            held: Bytes::new(),
-            over: false,
-        }
+        Response { status, version, fields, head_at, connection, incoming: Some(body), held: Bytes::new(), over: false }
     }
 
     /// The next part of the body; `None` at the end of its framing, which is never just the end of the connection unless

@@ -5,10 +5,9 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::Bytes;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{StatusCode, Version};
 
+use super::fields::Fields;
 use super::framing::Framing;
 
 /// The most header fields of an answer.
@@ -21,7 +20,7 @@ pub(super) const BYTES: usize = 64 * 1024;
 pub(super) struct Start {
     pub(super) status: StatusCode,
     pub(super) version: Version,
-    pub(super) fields: HeaderMap,
+    pub(super) fields: Fields,
     /// How its body ends.
     pub(super) framing: Framing,
     /// The server will take another request on the connection.
@@ -70,39 +69,18 @@ fn parse_one(bytes: &[u8]) -> Result<Option<(Start, usize)>, NoStart> {
     };
     let status = StatusCode::from_u16(head.code.unwrap_or_default()).map_err(|_| NoStart::NotHttp("no such status"))?;
     let version = if head.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    // All values share one copy of the head.
-    let copy = Bytes::copy_from_slice(&bytes[..length]);
-    let place = |part: &[u8]| part.as_ptr().addr() - bytes.as_ptr().addr();
-    let fields = collect(head.headers, |value| copy.slice(place(value)..place(value) + value.len()))?;
+    let fields = Fields::of(&bytes[..length], head.headers);
     let framing = framing(status, version, &fields)?;
     let keeps = keeps(version, &fields) && framing != Framing::UntilClosed && status != StatusCode::SWITCHING_PROTOCOLS;
     Ok(Some((Start { status, version, fields, framing, keeps }, length)))
 }
 
-fn collect(parsed: &[httparse::Header<'_>], shared: impl Fn(&[u8]) -> Bytes) -> Result<HeaderMap, NoStart> {
-    let mut fields = HeaderMap::with_capacity(parsed.len());
-    for field in parsed {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| NoStart::NotHttp("a field's name"))?;
-        let value = match HeaderValue::from_maybe_shared(shared(field.value)) {
-            Ok(value) => value,
-            // A folded value goes on in the next line.
-            Err(_) => {
-                let unfolded: Vec<u8> =
-                    field.value.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }).collect();
-                HeaderValue::from_bytes(&unfolded).map_err(|_| NoStart::NotHttp("a field's value"))?
-            }
-        };
-        fields.append(name, value);
-    }
-    Ok(fields)
-}
-
 /// RFC 9112, section 6.3, for the answer to a POST.
-fn framing(status: StatusCode, version: Version, fields: &HeaderMap) -> Result<Framing, NoStart> {
+fn framing(status: StatusCode, version: Version, fields: &Fields) -> Result<Framing, NoStart> {
     if status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         return Ok(Framing::Length(0));
     }
-    if let Some(coding) = fields.get_all(TRANSFER_ENCODING).iter().next_back() {
+    if let Some(coding) = fields.all("transfer-encoding").next_back() {
         if version == Version::HTTP_10 {
             return Err(NoStart::NotHttp("HTTP/1.0 has no transfer-encoding"));
         }
@@ -110,15 +88,11 @@ fn framing(status: StatusCode, version: Version, fields: &HeaderMap) -> Result<F
         return Ok(if last.eq_ignore_ascii_case(b"chunked") { Framing::chunked() } else { Framing::UntilClosed });
     }
     let mut length = None;
-    for word in fields.get_all(CONTENT_LENGTH).iter().flat_map(words) {
+    for word in fields.all("content-length").flat_map(words) {
         let told = number(word).filter(|told| length.is_none_or(|length| length == *told));
         length = Some(told.ok_or(NoStart::NotHttp("content-length is not a length"))?);
     }
-    match length {
-        Some(length) => Ok(Framing::Length(length)),
-        None if fields.contains_key(CONTENT_LENGTH) => Err(NoStart::NotHttp("content-length is not a length")),
-        None => Ok(Framing::UntilClosed),
-    }
+    Ok(length.map_or(Framing::UntilClosed, Framing::Length))
 }
 
 /// Digits only: no sign, no blanks.
@@ -127,17 +101,17 @@ fn number(digits: &[u8]) -> Option<u64> {
     text.parse().ok().filter(|_| digits.iter().all(u8::is_ascii_digit))
 }
 
-fn keeps(version: Version, fields: &HeaderMap) -> bool {
+fn keeps(version: Version, fields: &Fields) -> bool {
     let says = |wanted: &[u8]| {
-        let mut words = fields.get_all(CONNECTION).iter().flat_map(words);
+        let mut words = fields.all("connection").flat_map(words);
         words.any(|word| word.eq_ignore_ascii_case(wanted))
     };
     if version == Version::HTTP_10 { says(b"keep-alive") && !says(b"close") } else { !says(b"close") }
 }
 
 /// What stands between commas.
-fn words(value: &HeaderValue) -> impl DoubleEndedIterator<Item = &[u8]> {
-    value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+fn words(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]
@@ -190,9 +164,9 @@ mod tests {
 
     #[test]
     fn a_folded_field_is_one_value_and_a_line_without_a_colon_none() {
-        let text = b"HTTP/1.1 200\r\nx-folded: one\r\n two\r\nno colon\r\nx-space : 3\r\ncontent-length: 0\r\n\r\n";
+        let text = b"HTTP/1.1 200\r\nX-Folded: one\r\n two\r\nno colon\r\nx-space : 3\r\ncontent-length: 0\r\n\r\n";
         let (start, _) = parse(text).unwrap().unwrap();
-        let seen: Vec<_> = start.fields.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        let seen: Vec<_> = start.fields.texts().collect();
         assert_eq!(seen, [("x-folded", "one   two"), ("x-space", "3"), ("content-length", "0")]);
     }
 
