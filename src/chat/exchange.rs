@@ -14,7 +14,8 @@ use super::coding::Coding;
 use super::ended::stopped_by;
 use super::outcome::Stop;
 use super::reading::{DOCUMENT_LIMIT, Declared, Read, Reading, STREAM_LIMIT};
-use crate::wire::{Connection, Fields, Piece, Request, Response, Stamps};
+use crate::wire::fields::Fields;
+use crate::wire::{Connection, Piece, Request, Response, Stamps};
 
 /// The most of an error's body that is read, and how long that may take.
 const ERROR_BODY_LIMIT: usize = 64 << 10;

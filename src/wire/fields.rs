@@ -51,7 +51,7 @@ impl Fields {
     }
 
     /// Names and values.
-    fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
         self.places.iter().map(|place| (self.part(&place.name), self.part(&place.value)))
     }
 
@@ -93,7 +93,7 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Fields {
 }
 
 /// A value is text where it keeps to ASCII, as it should.
-fn text(value: &[u8]) -> Option<&str> {
+pub fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok().filter(|text| text.is_ascii())
 }
 
