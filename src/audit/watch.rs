@@ -26,7 +26,16 @@ impl Watch {
     pub fn start(runtimes: &[Handle]) -> std::io::Result<Watch> {
         let probes: Vec<lag::Probe> = runtimes.iter().map(lag::Probe::new).collect();
         let (over, until) = channel();
-        let thread = std::thread::Builder::new().name("watch".into()).spawn(move || watch(&probes, &until))?;
+        let (began, begun) = channel::<()>();
+        let watching = move || {
+            let (seconds, clocks) = (Seconds::begin(), Clocks::begin());
+            probes.iter().for_each(lag::Probe::ping);
+            drop(began);
+            watch(&probes, &until, seconds, clocks)
+        };
+        let thread = std::thread::Builder::new().name("watch".into()).spawn(watching)?;
+        // What it takes to begin is not to fall into what it watches: on one core it would hold up a burst.
+        let _ = begun.recv();
         Ok(Watch { over, thread })
     }
 
@@ -37,10 +46,7 @@ impl Watch {
     }
 }
 
-fn watch(probes: &[lag::Probe], until: &Receiver<()>) -> ClientFacts {
-    let mut seconds = Seconds::begin();
-    let mut clocks = Clocks::begin();
-    probes.iter().for_each(lag::Probe::ping);
+fn watch(probes: &[lag::Probe], until: &Receiver<()>, mut seconds: Seconds, mut clocks: Clocks) -> ClientFacts {
     while until.recv_timeout(PING_EVERY) == Err(RecvTimeoutError::Timeout) {
         probes.iter().for_each(lag::Probe::ping);
         clocks.look();

@@ -5,13 +5,14 @@
 //! passes one that sleeps on a stopped clock and asserts due times exactly. No socket, no server, no statistics.
 
 pub mod arrivals;
+mod gate;
 pub mod users;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use arrivals::Arrivals;
 pub use users::Gauge;
 
+use self::gate::Gate;
 use crate::sample::{Arrival, Outcome, Phase, Sample};
 
 /// How long after the waiting stopped a request that does not heed it is cut off.
@@ -48,11 +50,11 @@ pub struct Round {
 
 /// Sends every arrival of `seats`' users and returns when all of them have landed.
 ///
-/// A seat is a user's number (1-based) and what it sends with, a connection say. The users stand at a barrier until
-/// `start` gives its instant, from which every duration of the round counts. `send` makes one sample of an arrival with
-/// its user's seat and gives the seat back; the user then asks [`Arrivals::next`] for more. Every arrival leaves
-/// exactly one sample in `landed`: one that was due after the sending stopped, or was still in the air half a second
-/// after the waiting stopped, is [`Outcome::Cancelled`].
+/// A seat is a user's number (1-based) and what it sends with, a connection say. When all users stand at a barrier, `start`
+/// is asked for the instant from which every duration of the round counts. `send` makes one sample of an arrival with its
+/// user's seat and gives the seat back; the user then asks [`Arrivals::next`] for more. Every arrival leaves exactly one
+/// sample in `landed`: one that was due after the sending stopped, or was still in the air half a second after the
+/// waiting stopped, is [`Outcome::Cancelled`].
 pub async fn drive<S, F, Fut>(
     arrivals: Arc<Arrivals>,
     seats: Vec<(u32, S)>,
@@ -66,17 +68,17 @@ pub async fn drive<S, F, Fut>(
     Fut: Future<Output = (Box<Sample>, S)> + Send + 'static,
 {
     let stop = round.stop.waiting.clone();
-    let shared = Arc::new(Shared { arrivals, round, landed, send });
-    let (barrier, gate) = watch::channel(None);
+    let shared = Arc::new(Shared { arrivals, round, landed, send, gate: Gate::default() });
     let mut users = JoinSet::new();
     let mut cut_off = false;
+    let count = seats.len();
     for (number, seat) in seats {
         let user = User { number, begun: false, shared: shared.clone() };
-        users.spawn(user.ask(seat, gate.clone()));
+        users.spawn(user.ask(seat));
     }
-    drop((gate, shared));
-    // No receiver is left only when there are no users.
-    let _ = barrier.send(Some(start.await));
+    shared.gate.crowded(count).await;
+    shared.gate.open(start.await);
+    drop(shared);
     loop {
         tokio::select! {
             biased;
@@ -106,6 +108,7 @@ struct Shared<F> {
     round: Round,
     landed: mpsc::UnboundedSender<Box<Sample>>,
     send: F,
+    gate: Gate,
 }
 
 struct User<F> {
@@ -116,13 +119,12 @@ struct User<F> {
 
 impl<F> User<F> {
     /// Asks until there is nothing more to ask.
-    async fn ask<S, Fut>(mut self, mut seat: S, mut gate: watch::Receiver<Option<Instant>>)
+    async fn ask<S, Fut>(mut self, mut seat: S)
     where
         F: Fn(Arrival, S, Instant) -> Fut,
         Fut: Future<Output = (Box<Sample>, S)>,
     {
-        let Some(start) = gate.wait_for(Option::is_some).await.ok().and_then(|start| *start) else { return };
-        drop(gate);
+        let start = self.shared.gate.passed().await;
         self.begun = true;
         let (mut last_end, mut unconnected) = (None, 0);
         while let Some(arrival) = self.next(last_end) {

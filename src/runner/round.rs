@@ -40,7 +40,7 @@ pub(super) struct Round<'a> {
     pub(super) stop: &'a Stop,
 }
 
-/// What a crew tells when its connections stand.
+/// What a crew tells when its connections stand and its users wait.
 #[derive(Debug, Clone, Copy, Default)]
 struct Ready {
     /// When the oldest connection stood.
@@ -137,11 +137,11 @@ impl Round<'_> {
         let (endpoint, brief) = (self.endpoint.clone(), self.brief.clone());
         async move {
             let (seats, ready) = open(&endpoint, &brief.case, users, &round.stop).await;
-            let _ = ready_in.send(ready);
-            drop(ready_in);
             // A crew is one thread: what it read while connecting is not measured.
             Ledger::take();
             let start = async move {
+                let _ = ready_in.send(ready);
+                drop(ready_in);
                 let start = gate.wait_for(Option::is_some).await.ok().and_then(|start| *start);
                 // The hall gives the start before it lets go of the barrier.
                 start.unwrap_or_else(Instant::now)
