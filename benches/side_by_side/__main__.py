@@ -39,7 +39,7 @@ def gather(options):
     wanted = options.tools.split(",") if options.tools else None
     found, missing = [], {}
     for name, make in [*tools.PEERS, *(python_peers.PEERS if options.python_peers else [])]:
-        if wanted is None or any(word in name for word in wanted):
+        if not options.no_peers and (wanted is None or any(word in name for word in wanted)):
             try:
                 found.append(make(not options.short))
             except obtain.Missing as problem:
@@ -90,6 +90,7 @@ def main():
     parser.add_argument("--short", action="store_true", help="one round of small loads, nothing is installed")
     parser.add_argument("--python-peers", action="store_true", help="aiperf and guidellm too")
     parser.add_argument("--tools", help="only peers whose name holds one of these words, with commas between")
+    parser.add_argument("--no-peers", action="store_true", help="only the floors and lamb-load")
     parser.add_argument("--only", help="only these loads, with commas between: " + ",".join(load.name for load in loads.LOADS))
     parser.add_argument("--markdown", action="store_true", help="print the README's block, and nothing else to stdout")
     parser.add_argument("--render", metavar="FILE", help="an earlier result, without measuring")

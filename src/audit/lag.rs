@@ -90,8 +90,8 @@ impl Shared {
     }
 }
 
-/// An empty histogram of delays. It grows with them: one that could hold a minute from the start is 220 KiB to clear, and
-/// there are a dozen before the first request.
+/// An empty histogram of delays. It grows with them, at most fifteen times: one that could hold a minute from the start is
+/// 220 KiB to clear, and there are a dozen before the first request.
 pub(super) fn delays() -> Histogram<u64> {
     #[expect(clippy::expect_used, reason = "three digits are a precision that the library knows")]
     Histogram::new(3).expect("a constant precision")
@@ -148,6 +148,20 @@ mod tests {
         let lag = summary(&all).unwrap();
         assert_eq!(lag.n, 1, "a second ping before the answer asks nothing more");
         assert!(lag.max_ms * 1.001 >= blocked.as_secs_f64() * 1e3, "{lag:?} is less than {blocked:?}");
+    }
+
+    #[test]
+    fn delays_are_kept_up_to_a_minute_and_joined_whatever_their_size() {
+        let (mut all, mut own) = (delays(), delays());
+        note(&mut own, 3, 1);
+        all.add(&own).unwrap();
+        note(&mut own, u64::MAX, 2);
+        all.add(&own).unwrap();
+        assert_eq!(all.len(), 4);
+        let minute = LONGEST_NS as f64;
+        assert!((all.max() as f64 / minute - 1.0).abs() < 1e-3, "{}", all.max());
+        all.subtract(&own).unwrap();
+        assert_eq!(all.value_at_quantile(1.0), 3);
     }
 
     #[test]

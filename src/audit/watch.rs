@@ -22,7 +22,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch this process and `runtimes`.
+    /// Begins to watch this process and `runtimes`. It waits for the thread to have begun: a fraction of a millisecond.
     pub fn start(runtimes: &[Handle]) -> std::io::Result<Watch> {
         let probes: Vec<lag::Probe> = runtimes.iter().map(lag::Probe::new).collect();
         let (over, until) = channel();

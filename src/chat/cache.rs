@@ -1,6 +1,6 @@
 //! Whether an answer's headers say that a cache gave it.
 
-use crate::wire::fields::{Fields, text};
+use crate::wire::fields::{HeaderFields, text};
 
 /// Headers whose value says `hit` or `true` where a cache answered: of caches in general, and of gateways to models.
 const SAY_HIT: [&[u8]; 9] = [
@@ -18,7 +18,7 @@ const SAY_HIT: [&[u8]; 9] = [
 const TELL_BY_THEMSELVES: [&[u8]; 1] = [b"x-litellm-cache-key"];
 
 /// Whether a cache says that it answered.
-pub(super) fn answered(fields: &Fields) -> bool {
+pub(super) fn answered(fields: &HeaderFields) -> bool {
     // An answer has few headers, and most have none of these names.
     fields.iter().any(|(name, value)| {
         let value = || text(value).unwrap_or_default();
@@ -38,6 +38,9 @@ fn says_hit(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hyper::HeaderMap;
+    use hyper::header::{HeaderName, HeaderValue};
+
     use super::*;
 
     #[test]
@@ -57,7 +60,8 @@ mod tests {
             ("x-cache", "whit", false),
         ];
         for (name, value, expected) in table {
-            assert_eq!(answered(&Fields::from_iter([(name, value)])), expected, "{name}: {value}");
+            let header = (HeaderName::from_static(name), HeaderValue::from_static(value));
+            assert_eq!(answered(&HeaderFields::from(&HeaderMap::from_iter([header]))), expected, "{name}: {value}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::lenient::{Fields, Inside, Number, Object, Text, fill, otherwise_default, settle, skip, take, telling};
+use super::lenient::{Fields, Inside, Number, Object, Text, fill, otherwise_default, skip, take, telling};
 use super::message::Message;
 
 /// A chunk, a completion, or an error payload.
@@ -102,9 +102,10 @@ impl<'de> Visitor<'de> for Root<'_, 'de> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        seq.next_element_seed(Inside(&mut *self.0))?;
+        let mut first: Option<Document<'de>> = None;
+        seq.next_element_seed(Inside(&mut first))?;
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        (self.0.has_choices, self.0.choice, self.0.usage) = (false, None, None);
+        *self.0 = Document { has_choices: false, choice: None, usage: None, ..first.unwrap_or_default() };
         Ok(())
     }
 }
@@ -156,14 +157,12 @@ impl<'de> Visitor<'de> for Choices<'_, 'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         for position in 0.. {
-            let choice = self.0.insert(Choice::default());
-            match seq.next_element_seed(Inside(choice))? {
-                Some(true) if choice.index.0.unwrap_or(position) == 0 => break,
-                Some(_) => {}
-                None => {
-                    *self.0 = None;
-                    return Ok(());
-                }
+            *self.0 = None;
+            if seq.next_element_seed(Inside(&mut *self.0))?.is_none() {
+                return Ok(());
+            }
+            if self.0.as_ref().is_some_and(|choice| choice.index.0.unwrap_or(position) == 0) {
+                break;
             }
         }
         while seq.next_element::<IgnoredAny>()?.is_some() {}
@@ -175,11 +174,8 @@ impl<'de> Fields<'de> for Choice<'de> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "index" => self.index = take(map)?,
-            "delta" => settle(&mut self.delta, map)?,
-            "message" => {
-                let mut message = Box::<Message<'de>>::default();
-                self.message = map.next_value_seed(Inside(&mut *message))?.then_some(message);
-            }
+            "delta" => map.next_value_seed(Inside(&mut self.delta))?,
+            "message" => map.next_value_seed(Inside(&mut self.message))?,
             "finish_reason" => {
                 let reason: Text<'de> = take(map)?;
                 // Some languages write their null as a word.

@@ -7,8 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use hyper::HeaderMap;
-use hyper::Uri;
+use hyper::{HeaderMap, Uri};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 

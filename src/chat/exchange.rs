@@ -14,7 +14,7 @@ use super::coding::Coding;
 use super::ended::stopped_by;
 use super::outcome::Stop;
 use super::reading::{DOCUMENT_LIMIT, Declared, Read, Reading, STREAM_LIMIT};
-use crate::wire::fields::Fields;
+use crate::wire::fields::HeaderFields;
 use crate::wire::{Connection, Piece, Request, Response, Stamps};
 
 /// The most of an error's body that is read, and how long that may take.
@@ -62,7 +62,7 @@ pub(super) struct Seen {
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) at: Instant,
-    pub(super) fields: Fields,
+    pub(super) fields: HeaderFields,
 }
 
 impl Head {

@@ -27,19 +27,8 @@ pub(super) fn take<'de, A: MapAccess<'de>, T: Deserialize<'de>>(map: &mut A) -> 
     map.next_value()
 }
 
-/// Takes an object to where it will stay; nothing stays where something else stood.
-pub(super) fn settle<'de, A: MapAccess<'de>, T: Fields<'de>>(
-    place: &mut Option<T>,
-    map: &mut A,
-) -> Result<(), A::Error> {
-    if !map.next_value_seed(Inside(place.insert(T::default())))? {
-        *place = None;
-    }
-    Ok(())
-}
-
-/// Reads an object field by field into a place, since what is large is dear to move. Its value: it was an object.
-pub(super) struct Inside<'a, T>(pub(super) &'a mut T);
+/// An object, read to where it will stay, since what is large is dear to move. Nothing stays where something else stood.
+pub(super) struct Inside<'a, T>(pub(super) &'a mut Option<T>);
 
 /// An object, or nothing where something else stood.
 #[derive(Debug, Default)]
@@ -60,7 +49,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// A value that says something: not null, false, 0, or empty. Boxed, since it is rare and documents are moved often.
+/// A value that says something: not null, false, 0, or empty. Boxed, since it is rare and large.
 pub(super) fn telling(value: Value) -> Option<Box<Value>> {
     let silent = match &value {
         Value::Array(items) => items.is_empty(),
@@ -143,20 +132,26 @@ impl<'de, T: Fields<'de>> Deserialize<'de> for Object<T> {
 }
 
 impl<'de, T: Fields<'de>> DeserializeSeed<'de> for Inside<'_, T> {
-    type Value = bool;
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        *self.0 = None;
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de, T: Fields<'de>> Visitor<'de> for Inside<'_, T> {
-    type Value = bool;
+    type Value = ();
     otherwise_default!(seq str numbers);
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<bool, A::Error> {
-        fill(self.0, map)?;
-        Ok(true)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        fill(self.0.insert(T::default()), map)
+    }
+}
+
+impl<'de, T: Fields<'de>> Fields<'de> for Box<T> {
+    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        (**self).field(key, map)
     }
 }
 

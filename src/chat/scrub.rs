@@ -228,6 +228,9 @@ mod tests {
     fn a_short_secret_and_no_secret_change_nothing() {
         assert_eq!(scrubber("abc").scrub("abc abc abc"), "abc abc abc");
         assert_eq!(Scrubber::default().scrub("ein langer Text"), "ein langer Text");
+        for scrubber in [Scrubber::default(), scrubber("abcdefghijklmnop")] {
+            assert!(matches!(scrubber.line("stop", 200), Cow::Borrowed("stop")), "no copy of what is kept as it is");
+        }
     }
 
     #[test]

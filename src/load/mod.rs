@@ -5,7 +5,7 @@
 //! passes one that sleeps on a stopped clock and asserts due times exactly. No socket, no server, no statistics.
 
 pub mod arrivals;
-mod gate;
+mod barrier;
 pub mod users;
 
 use std::future::Future;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use arrivals::Arrivals;
 pub use users::Gauge;
 
-use self::gate::Gate;
+use self::barrier::Barrier;
 use crate::sample::{Arrival, Outcome, Phase, Sample};
 
 /// How long after the waiting stopped a request that does not heed it is cut off.
@@ -68,7 +68,7 @@ pub async fn drive<S, F, Fut>(
     Fut: Future<Output = (Box<Sample>, S)> + Send + 'static,
 {
     let stop = round.stop.waiting.clone();
-    let shared = Arc::new(Shared { arrivals, round, landed, send, gate: Gate::default() });
+    let shared = Arc::new(Shared { arrivals, round, landed, send, barrier: Barrier::default() });
     let mut users = JoinSet::new();
     let mut cut_off = false;
     let count = seats.len();
@@ -76,8 +76,7 @@ pub async fn drive<S, F, Fut>(
         let user = User { number, begun: false, shared: shared.clone() };
         users.spawn(user.ask(seat));
     }
-    shared.gate.crowded(count).await;
-    shared.gate.open(start.await);
+    shared.barrier.open_for(count, start).await;
     drop(shared);
     loop {
         tokio::select! {
@@ -108,7 +107,7 @@ struct Shared<F> {
     round: Round,
     landed: mpsc::UnboundedSender<Box<Sample>>,
     send: F,
-    gate: Gate,
+    barrier: Barrier,
 }
 
 struct User<F> {
@@ -124,7 +123,7 @@ impl<F> User<F> {
         F: Fn(Arrival, S, Instant) -> Fut,
         Fut: Future<Output = (Box<Sample>, S)>,
     {
-        let start = self.shared.gate.passed().await;
+        let start = self.shared.barrier.stand().await;
         self.begun = true;
         let (mut last_end, mut unconnected) = (None, 0);
         while let Some(arrival) = self.next(last_end) {

@@ -22,7 +22,7 @@ use crate::results::manifest::Manifest;
 use crate::results::origin::{Home, Origin};
 use crate::results::parts::CaseFacts;
 use crate::results::pen::Pen;
-use crate::results::provenance::Repository;
+use crate::results::provenance::{Repository, step_back};
 use crate::results::run::Run;
 use crate::results::scenario_copy;
 use crate::results::scribe;
@@ -165,7 +165,12 @@ impl RunWriter {
             folder,
             shared,
             scribe: Some(std::thread::spawn(move || scribe::work(&theirs, pen))),
-            historian: repository.map(|folder| std::thread::spawn(move || Repository::around(&folder))),
+            historian: repository.map(|folder| {
+                std::thread::spawn(move || {
+                    step_back();
+                    Repository::around(&folder)
+                })
+            }),
             versus: None,
         }
     }

@@ -180,7 +180,21 @@ mod tests {
         assert!(looks_like_a_key("Bearer sk-abcdefgh12345678"));
         assert!(looks_like_a_key("eyJhbGciOiJI.eyJzdWIi.c2ln"));
         assert!(looks_like_a_key("0123456789abcdef0123456789abcdef"));
-        assert!(!looks_like_a_key("sk-short"));
+        let word = "0123456789abcdefABCDEF-_-_-_-_-_";
+        let table = [
+            ("sk-1234567", false),
+            ("sk-12345678", true),
+            ("xoxc-12345678", false),
+            ("sk-12345678\n", false),
+            (word, true),
+            (&word[1..], false),
+            (&["Bearer ", word].concat(), true),
+            (&["Bearer ", &word[1..]].concat(), false),
+            (&word.replace('-', "."), false),
+        ];
+        for (text, expected) in table {
+            assert_eq!(looks_like_a_key(text), expected, "{text}");
+        }
         assert!(!looks_like_a_key("http://localhost:8000/v1/chat/completions"));
         assert!(!looks_like_a_key("0p3n-w3bu!"));
         assert!(!looks_like_a_key("${LAMB_API_KEY}"));

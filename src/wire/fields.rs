@@ -8,7 +8,7 @@ use hyper::HeaderMap;
 
 /// Header fields in their order. Names are lower-case.
 #[derive(Debug, Clone, Default)]
-pub struct Fields {
+pub struct HeaderFields {
     text: Vec<u8>,
     places: Vec<Place>,
 }
@@ -20,10 +20,10 @@ struct Place {
     value: Range<u32>,
 }
 
-impl Fields {
+impl HeaderFields {
     /// What was parsed of the start of an answer, `head`; the parts of `parsed` lie in it. A folded value becomes one line.
-    pub(super) fn of(head: &[u8], parsed: &[httparse::Header<'_>]) -> Fields {
-        let mut fields = Fields { text: head.to_vec(), places: Vec::with_capacity(parsed.len()) };
+    pub(super) fn of(head: &[u8], parsed: &[httparse::Header<'_>]) -> HeaderFields {
+        let mut fields = HeaderFields { text: head.to_vec(), places: Vec::with_capacity(parsed.len()) };
         let begin = head.as_ptr().addr();
         let range = |part: &[u8]| {
             let from = part.as_ptr().addr() - begin;
@@ -75,19 +75,10 @@ impl Fields {
     }
 }
 
-impl From<&HeaderMap> for Fields {
-    fn from(map: &HeaderMap) -> Fields {
-        let mut fields = Fields::default();
+impl From<&HeaderMap> for HeaderFields {
+    fn from(map: &HeaderMap) -> HeaderFields {
+        let mut fields = HeaderFields::default();
         map.iter().for_each(|(name, value)| fields.push(name.as_str().as_bytes(), value.as_bytes()));
-        fields
-    }
-}
-
-/// Of names that are lower-case.
-impl<'a> FromIterator<(&'a str, &'a str)> for Fields {
-    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(all: I) -> Fields {
-        let mut fields = Fields::default();
-        all.into_iter().for_each(|(name, value)| fields.push(name.as_bytes(), value.as_bytes()));
         fields
     }
 }
@@ -97,8 +88,61 @@ pub fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok().filter(|text| text.is_ascii())
 }
 
-/// A start is at most 64 KiB, over HTTP/2 a little more.
+/// A place in the start of an answer, which is at most 64 KiB: it fits.
 fn short(range: Range<usize>) -> Range<u32> {
     let short = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     short(range.start)..short(range.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    const GIVEN: [(&str, &[u8]); 6] = [
+        ("X-Name", b"first"),
+        ("x-name", b"second"),
+        ("X-Empty", b""),
+        ("x-letters", b"caf\xc3\xa9"),
+        ("x-bytes", b"\xff"),
+        ("x-bytes", b"text"),
+    ];
+
+    fn parsed() -> HeaderFields {
+        let lines = GIVEN.iter().map(|(name, value)| [name.as_bytes(), b": ", value, b"\r\n"].concat());
+        let head = [b"HTTP/1.1 200 OK\r\n".to_vec(), lines.flatten().collect(), b"\r\n".to_vec()].concat();
+        let mut headers = [httparse::EMPTY_HEADER; 8];
+        let mut response = httparse::Response::new(&mut headers);
+        response.parse(&head).unwrap();
+        HeaderFields::of(&head, response.headers)
+    }
+
+    fn mapped() -> HeaderFields {
+        let name = |name: &str| HeaderName::from_bytes(name.as_bytes()).unwrap();
+        let value = |value: &[u8]| HeaderValue::from_bytes(value).unwrap();
+        HeaderFields::from(&GIVEN.iter().map(|(key, said)| (name(key), value(said))).fold(
+            HeaderMap::new(),
+            |mut map, (name, value)| {
+                map.append(name, value);
+                map
+            },
+        ))
+    }
+
+    #[test]
+    fn the_first_field_of_a_name_counts_where_it_is_text() {
+        for fields in [parsed(), mapped()] {
+            assert_eq!(fields.get("x-name"), Some("first"));
+            assert_eq!(fields.all("x-name").collect::<Vec<_>>(), [&b"first"[..], b"second"]);
+            assert_eq!(fields.get("x-empty"), Some(""));
+            assert_eq!([fields.get("x-letters"), fields.get("x-bytes"), fields.get("x-none")], [None; 3]);
+            assert!(fields.texts().eq([
+                ("x-name", "first"),
+                ("x-name", "second"),
+                ("x-empty", ""),
+                ("x-bytes", "text")
+            ]));
+        }
+    }
 }

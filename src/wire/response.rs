@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::causes::WireError;
 use super::connection::{Connection, Protocol};
-use super::fields::Fields;
+use super::fields::HeaderFields;
 use super::stamps::{Probe, Stamps};
 use super::start::Start;
 
@@ -24,7 +24,7 @@ pub struct Response<'a> {
     /// The version that the server speaks.
     pub version: Version,
     /// The header fields: at most a hundred, at most 64 KiB.
-    pub fields: Fields,
+    pub fields: HeaderFields,
     /// When the head was complete.
     pub head_at: Instant,
     connection: &'a mut Connection,
@@ -65,7 +65,7 @@ impl<'a> Response<'a> {
 
     pub(super) fn of_hyper(connection: &'a mut Connection, response: hyper::Response<Incoming>) -> Response<'a> {
         let (head, body) = response.into_parts();
-        let (status, version, fields) = (head.status, head.version, Fields::from(&head.headers));
+        let (status, version, fields) = (head.status, head.version, HeaderFields::from(&head.headers));
         let head_at = connection.latest_read();
         Response { status, version, fields, head_at, connection, incoming: Some(body), held: Bytes::new(), over: false }
     }

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 
 use hyper::{StatusCode, Version};
 
-use super::fields::Fields;
+use super::fields::HeaderFields;
 use super::framing::Framing;
 
 /// The most header fields of an answer.
@@ -20,7 +20,7 @@ pub(super) const BYTES: usize = 64 * 1024;
 pub(super) struct Start {
     pub(super) status: StatusCode,
     pub(super) version: Version,
-    pub(super) fields: Fields,
+    pub(super) fields: HeaderFields,
     /// How its body ends.
     pub(super) framing: Framing,
     /// The server will take another request on the connection.
@@ -69,14 +69,14 @@ fn parse_one(bytes: &[u8]) -> Result<Option<(Start, usize)>, NoStart> {
     };
     let status = StatusCode::from_u16(head.code.unwrap_or_default()).map_err(|_| NoStart::NotHttp("no such status"))?;
     let version = if head.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    let fields = Fields::of(&bytes[..length], head.headers);
+    let fields = HeaderFields::of(&bytes[..length], head.headers);
     let framing = framing(status, version, &fields)?;
     let keeps = keeps(version, &fields) && framing != Framing::UntilClosed && status != StatusCode::SWITCHING_PROTOCOLS;
     Ok(Some((Start { status, version, fields, framing, keeps }, length)))
 }
 
 /// RFC 9112, section 6.3, for the answer to a POST.
-fn framing(status: StatusCode, version: Version, fields: &Fields) -> Result<Framing, NoStart> {
+fn framing(status: StatusCode, version: Version, fields: &HeaderFields) -> Result<Framing, NoStart> {
     if status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         return Ok(Framing::Length(0));
     }
@@ -101,7 +101,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     text.parse().ok().filter(|_| digits.iter().all(u8::is_ascii_digit))
 }
 
-fn keeps(version: Version, fields: &Fields) -> bool {
+fn keeps(version: Version, fields: &HeaderFields) -> bool {
     let says = |wanted: &[u8]| {
         let mut words = fields.all("connection").flat_map(words);
         words.any(|word| word.eq_ignore_ascii_case(wanted))

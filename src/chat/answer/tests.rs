@@ -78,6 +78,36 @@ fn choice_0_carries_the_times_wherever_it_stands() {
 }
 
 #[test]
+fn of_a_key_that_comes_twice_the_last_counts_and_nothing_of_the_first_stays() {
+    let said = r#"[{"delta":{"content":"a"}}]"#;
+    for last in ["null", "{}", "[]", "7", r#"[{"index":1,"delta":{"content":"b"}}]"#] {
+        assert_eq!(effect(&format!(r#"{{"choices":{said},"choices":{last}}}"#)), NOTHING, "{last}");
+    }
+    let deltas = |last: &str| format!(r#"{{"choices":[{{"delta":{{"content":"a"}},"delta":{last}}}]}}"#);
+    assert_eq!(effect(&deltas("null")), NOTHING);
+    assert_eq!(effect(&deltas(r#"{"reasoning":"b"}"#)), HIDDEN);
+    let body = r#"{"choices":[{"message":{"content":"a"},"message":[],"finish_reason":"stop"}]}"#;
+    let mut answer = Answer::new(10);
+    answer.body(body.as_bytes());
+    assert!(!answer.visible, "{answer:?}");
+    // What is no object has its place all the same.
+    assert_eq!(effect(r#"{"choices":[7,{"delta":{"content":"b"}}]}"#), NOTHING);
+}
+
+#[test]
+fn a_document_is_read_to_its_end_behind_the_choice_that_counts() {
+    let broken = |rest: &str, unterminated| {
+        let data = format!(r#"{{"choices":[{{"delta":{{"content":"a"}}}}{rest}"#);
+        let mut answer = Answer::new(10);
+        answer.event(Event { name: b"", data: data.as_bytes(), unterminated });
+        (answer.visible, answer.malformed.is_some())
+    };
+    assert_eq!(broken(",{]}", false), (false, true));
+    assert_eq!(broken(r#",{"delta":"#, true), (false, false));
+    assert_eq!(broken(",7,null]}", false), (true, false));
+}
+
+#[test]
 fn the_last_usage_that_says_something_counts_and_not_positive_is_none() {
     let answer = of(&[
         r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}"#,
