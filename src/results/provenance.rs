@@ -42,9 +42,15 @@ pub struct Repository {
 impl Repository {
     /// The repository around `folder`; `None` where there is none, no commit yet, or no git.
     pub fn around(folder: &Path) -> Option<Repository> {
+        // Most folders without a repository need no process to say so.
+        let folder = fs_err::canonicalize(folder).ok()?;
+        let is_in_one = folder.ancestors().any(|above| above.join(".git").exists());
+        if !is_in_one && std::env::var_os("GIT_DIR").is_none() {
+            return None;
+        }
         // How far a branch is from another is not asked: in a long history, git would walk for seconds.
         let question = ["status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--untracked-files=no"];
-        let asked = git(folder).args(question).output().ok()?;
+        let asked = git(&folder).args(question).output().ok()?;
         if !asked.status.success() {
             return None;
         }
