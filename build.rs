@@ -3,17 +3,27 @@
 use std::path::Path;
 use std::process::Command;
 
+/// Where `cargo package` tells the revision.
+const PACKAGED: &str = ".cargo_vcs_info.json";
+
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=.cargo_vcs_info.json");
+    watch(PACKAGED);
     if let Some(revision) = packaged().or_else(checked_out) {
         println!("cargo:rustc-env=LAMB_LOAD_REVISION={revision}");
     }
 }
 
+/// Has cargo run this again when a file changes. One that is missing would have it build anew each time.
+fn watch(file: &str) {
+    if Path::new(file).exists() {
+        println!("cargo:rerun-if-changed={file}");
+    }
+}
+
 /// The revision that `cargo package` wrote beside the sources.
 fn packaged() -> Option<String> {
-    let info = std::fs::read_to_string(".cargo_vcs_info.json").ok()?;
+    let info = std::fs::read_to_string(PACKAGED).ok()?;
     let hash = info.split("\"sha1\":").nth(1)?.split('"').nth(1)?;
     Some(hash.to_owned())
 }
@@ -25,11 +35,8 @@ fn checked_out() -> Option<String> {
     if Path::new(&top).canonicalize().ok()? != Path::new(&here).canonicalize().ok()? {
         return None;
     }
-    // Changes with every commit and checkout; a missing file would make cargo build anew each time.
-    let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
-    if Path::new(&log).exists() {
-        println!("cargo:rerun-if-changed={log}");
-    }
+    // Changes with every commit and checkout.
+    watch(&git(&["rev-parse", "--git-path", "logs/HEAD"])?);
     git(&["rev-parse", "HEAD"])
 }
 

@@ -51,7 +51,7 @@ fn serve(settings: &str, log: Option<&String>) {
 fn measure(chosen: &str) {
     pin(1);
     let log = std::env::temp_dir().join(format!("mock-capacity-{}.jsonl", std::process::id()));
-    for (streams, logged) in [(500, false), (700, false), (700, true), (1_200, false)] {
+    for (streams, logged) in [(500, false), (700, false), (700, true), (1_000, false), (1_200, false)] {
         let what = format!("{streams} streams, a token each 10 ms{}", if logged { ", logged" } else { "" });
         if what.contains(chosen) {
             let first = json!({ "lognormal": { "median": "300ms", "sigma": 0.5 } });
