@@ -117,7 +117,6 @@ impl<'de> Fields<'de> for Document<'de> {
             "system_fingerprint" => self.fingerprint = take(map)?,
             "choices" => {
                 self.has_choices = true;
-                self.choice = None;
                 map.next_value_seed(Choices(&mut self.choice))?;
             }
             "usage" => self.usage = take::<A, Object<Usage>>(map)?.0.or(self.usage),
@@ -147,6 +146,7 @@ impl<'de> DeserializeSeed<'de> for Choices<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        *self.0 = None;
         deserializer.deserialize_any(self)
     }
 }
@@ -156,16 +156,16 @@ impl<'de> Visitor<'de> for Choices<'_, 'de> {
     otherwise_default!(map str numbers);
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        for position in 0.. {
-            *self.0 = None;
-            if seq.next_element_seed(Inside(&mut *self.0))?.is_none() {
+        let mut position = 0;
+        while seq.next_element_seed(Inside(&mut *self.0))?.is_some() {
+            if self.0.as_ref().is_some_and(|choice| choice.index.0.unwrap_or(position) == 0) {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
                 return Ok(());
             }
-            if self.0.as_ref().is_some_and(|choice| choice.index.0.unwrap_or(position) == 0) {
-                break;
-            }
+            position += 1;
         }
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        // None of them was it.
+        *self.0 = None;
         Ok(())
     }
 }
