@@ -25,17 +25,22 @@ impl Interruption {
         }
     }
 
-    /// Listens until the runtime ends: `tell` says to a person what is happening.
-    pub(super) async fn listen(self, grace: Duration, tell: impl Fn(&str)) {
-        let Ok(mut signals) = Signals::new() else { return };
-        self.signal.store(signals.next().await, Ordering::Relaxed);
-        self.stop.sending.cancel();
-        tell(&format!("stopping: what is in the air may land for {grace:?}; once more to stop at once"));
-        tokio::select! {
-            () = tokio::time::sleep(grace) => {}
-            _ = signals.next() => {}
+    /// Listens until the runtime ends, in which it is called: `tell` says to a person what is happening.
+    ///
+    /// From the call on, not from the first time that the future runs: by then something may be on its way.
+    pub(super) fn listen(self, grace: Duration, tell: impl Fn(&str)) -> impl Future<Output = ()> {
+        let signals = Signals::new();
+        async move {
+            let Ok(mut signals) = signals else { return };
+            self.signal.store(signals.next().await, Ordering::Relaxed);
+            self.stop.sending.cancel();
+            tell(&format!("stopping: what is in the air may land for {grace:?}; once more to stop at once"));
+            tokio::select! {
+                () = tokio::time::sleep(grace) => {}
+                _ = signals.next() => {}
+            }
+            self.stop.waiting.cancel();
         }
-        self.stop.waiting.cancel();
     }
 }
 

@@ -198,15 +198,14 @@ async fn open(endpoint: &Endpoint, case: &Case, users: Vec<u32>, stop: &Stop) ->
     }
     let mut ready = Ready::default();
     let connect = || async {
-        match endpoint.connect(&case.timeouts).await {
-            Ok(connection) => Seat::Ready(Some(connection)),
-            Err(unreached) => Seat::Unreached(unreached),
+        // Once the sending is stopped nothing will be sent: whoever stopped it waits for no connection.
+        match stop.sending.run_until_cancelled(endpoint.connect(&case.timeouts)).await {
+            Some(Ok(connection)) => Seat::Ready(Some(connection)),
+            Some(Err(unreached)) => Seat::Unreached(unreached),
+            None => Seat::Ready(None),
         }
     };
-    let opening = stream::iter(users).map(|user| async move {
-        let seat = if stop.sending.is_cancelled() { Seat::Ready(None) } else { connect().await };
-        (user, seat)
-    });
+    let opening = stream::iter(users).map(|user| async move { (user, connect().await) });
     let mut seats: Vec<(u32, Seat)> = opening.buffer_unordered(OPENING_AT_ONCE).collect().await;
     for (_, seat) in &mut seats {
         if let Seat::Ready(Some(connection)) = seat

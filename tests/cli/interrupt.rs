@@ -1,6 +1,7 @@
 //! Ctrl-C, SIGTERM, kill -9: what was measured stays, and the exit code says what happened.
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use crate::support::{Folder, Mock, load, manifest, outcomes, scenario, signal, wait, wait_until};
@@ -46,6 +47,23 @@ fn a_second_ctrl_c_does_not_wait_for_the_grace() {
     let done = wait(child);
     assert_eq!(done.code, Some(130), "{}", done.said());
     assert!(load(&folder.latest("s")).len() >= 5);
+}
+
+#[test]
+fn ctrl_c_while_connecting_waits_for_no_connection() {
+    let folder = Folder::new();
+    // It accepts, and never shakes hands.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("url = \"https://{}\"", silent.local_addr().unwrap());
+    let rest = "[timeouts]\nconnect = \"600s\"\n[preflight]\nrequests = 0";
+    folder.write("s.toml", &scenario("users = [40]", &target, rest).replace("\"30s\"", "\"600s\""));
+    let mut child = folder.start(&["run", "s.toml", "--grace", "600s"]);
+    let _open = silent.accept().unwrap();
+    signal(&child, libc::SIGINT);
+    wait_until("its end", || child.try_wait().unwrap().is_some());
+    let done = wait(child);
+    assert_eq!(done.code, Some(130), "{}", done.said());
+    assert_eq!(outcomes(&folder.load("s")), [("cancelled".to_owned(), 40)].into(), "{}", done.said());
 }
 
 #[test]

@@ -51,7 +51,10 @@ pub(super) fn calibrate(args: Calibrate) -> anyhow::Result<Exit> {
     let crews = Crews::start(host::usable_cores())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let interruption = Interruption::default();
-    runtime.spawn(interruption.clone().listen(Duration::ZERO, |_| {}));
+    {
+        let _within = runtime.enter();
+        tokio::spawn(interruption.clone().listen(Duration::ZERO, |_| {}));
+    }
     let stage = Stage { cores: &cores, crews: &crews, runtime: &runtime, stop: &interruption.stop, deadline };
     let mut ladders = Vec::new();
     for (index, course) in courses(args.quick).iter().enumerate() {
