@@ -88,10 +88,11 @@ pub fn dispatch(cli: Cli) -> Exit {
         Verb::Completions(args) => help::completions(args),
         Verb::Man => help::man(),
     };
-    done.unwrap_or_else(|error| {
+    let exit = done.unwrap_or_else(|error| {
         warn(&format!("error: {error:#}"));
         Exit::Refused
-    })
+    });
+    if out::has_lost() { exit.max(Exit::Refused) } else { exit }
 }
 
 /// A line on stderr; a closed stderr is nobody's loss.

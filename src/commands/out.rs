@@ -1,6 +1,18 @@
-//! Where results are printed: a stdout that may be closed under us, which is nobody's fault and loses nothing.
+//! Where results are printed: a stdout that may be closed under us, which is nobody's fault and loses nothing. One that
+//! cannot take what is printed, on a full disk say, is told once, and makes the command one that could not write.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::warn;
+
+/// Something that was printed is lost.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether stdout has failed to take what was printed.
+pub(super) fn has_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
 
 /// Stdout, silent from the moment nobody reads it.
 #[derive(Debug)]
@@ -29,8 +41,12 @@ impl Out {
         if self.closed {
             return;
         }
-        let written = write(&mut self.stdout).and_then(|()| self.stdout.flush());
-        self.closed = written.is_err();
+        if let Err(error) = write(&mut self.stdout).and_then(|()| self.stdout.flush()) {
+            self.closed = true;
+            if error.kind() != ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) {
+                warn(&format!("error: stdout does not take what is printed: {error}"));
+            }
+        }
     }
 }
 

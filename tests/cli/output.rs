@@ -82,6 +82,21 @@ fn a_reader_that_leaves_is_no_failure() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_stdout_that_is_full_is_told_once_and_nothing_measured_is_lost() {
+    let folder = quick();
+    for arguments in [&["run", "s.toml"][..], &["report", "results/s/latest"], &["schema", "summary"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let child = folder.command(arguments).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let done = wait(child);
+        assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.err);
+        assert_eq!(done.err.matches("error: stdout does not take what is printed").count(), 1, "{}", done.err);
+    }
+    assert_eq!(manifest(&folder.latest("s"))["complete"], true);
+    assert_eq!(folder.load("s").len(), 3);
+}
+
+#[test]
 fn a_burst_prints_what_scripts_of_the_ancestor_read() {
     let folder = Folder::new();
     let mock = crate::support::Mock::start(&folder, &["--first-token", "20ms", "--per-token", "1ms", "--tokens", "4"]);
