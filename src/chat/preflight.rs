@@ -17,7 +17,7 @@ use super::endpoint::{Attempt, Endpoint, Unreached};
 use super::models::{Listing, Model, list};
 use super::notes::{Observed, is_buffered, notes};
 use super::outcome::Stop;
-use super::problem::{Known, Problem, of_answer, of_connecting, of_late_connecting};
+use super::problem::{Known, Problem, of_answer, of_being_called_off, of_connecting, of_late_connecting};
 use super::server::{Heard, recognise};
 use super::verdict::seconds;
 use crate::sample::{Arrival, Phase, Sample};
@@ -66,7 +66,9 @@ pub struct Diagnosis {
 pub async fn run(endpoint: &Endpoint, case: &Arc<Case>, what: Preflight, cancel: &CancellationToken) -> Diagnosis {
     let mut diagnosis = Diagnosis::new(case);
     let began = Instant::now();
-    let connection = match reach(endpoint, case).await {
+    let reached = cancel.run_until_cancelled(reach(endpoint, case)).await;
+    let called_off = || Err((of_being_called_off(&endpoint.url), Unreached::late(Stop::Cancelled)));
+    let connection = match reached.unwrap_or_else(called_off) {
         Ok(connection) => connection,
         Err((problem, unreached)) => {
             let shot = diagnosis.shot(endpoint, case, cancel, began);
@@ -83,7 +85,8 @@ pub async fn run(endpoint: &Endpoint, case: &Arc<Case>, what: Preflight, cancel:
     }
     let mut heard = Heard::default();
     if what.models {
-        diagnosis.list(endpoint, case, &mut heard).await;
+        // Without it, what follows is called off too and says so.
+        let _ = cancel.run_until_cancelled(diagnosis.list(endpoint, case, &mut heard)).await;
     }
     diagnosis.recognise(case, &heard);
     diagnosis.ask(endpoint, case, what.requests, connection, heard, cancel).await;

@@ -46,6 +46,9 @@ impl What {
     }
 }
 
+/// What to do when a person ended the pre-flight, of which nothing follows.
+const AGAIN: &str = "it was interrupted before there was an answer: run it again";
+
 /// Why a target and model get no load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -177,6 +180,11 @@ pub(super) fn of_late_connecting(limit: &str, url: &Url, proxy: Option<&Proxy>) 
     )
 }
 
+/// Somebody stopped it before a connection stood.
+pub(super) fn of_being_called_off(url: &Url) -> Problem {
+    Problem::new(What::Connection, format!("called off while connecting to {}", url.authority), AGAIN)
+}
+
 /// What the pre-flight knows when its answer is none.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known<'a> {
@@ -224,7 +232,10 @@ pub(super) fn of_answer(sample: &Sample, known: Known<'_>) -> Option<Problem> {
         _ => What::Answer,
     };
     let label = sample.outcome.name();
-    let hint = advice(known.kind, sample.outcome, sample.status).unwrap_or("the server's log tells more");
+    let hint = match sample.outcome {
+        Outcome::Cancelled => AGAIN,
+        outcome => advice(known.kind, outcome, sample.status).unwrap_or("the server's log tells more"),
+    };
     Some(Problem::new(what, format!("{label}: {said}"), hint))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use crate::support::{Folder, Mock, load, manifest, outcomes, scenario, signal, wait, wait_until};
+use crate::support::{Done, Folder, Mock, load, manifest, outcomes, rows, scenario, signal, wait, wait_until};
 
 /// Half of the answers come at once, the other half long after every test has ended.
 const HALF: &str = r#"mock = { first_token = { bimodal = { fast = "10ms", slow = "300s", share = "50%" } }, per_token = "0ms", tokens = 1 }"#;
@@ -49,21 +49,36 @@ fn a_second_ctrl_c_does_not_wait_for_the_grace() {
     assert!(load(&folder.latest("s")).len() >= 5);
 }
 
-#[test]
-fn ctrl_c_while_connecting_waits_for_no_connection() {
+/// Interrupts a run at a server that accepts and says nothing, as soon as it does.
+fn interrupted_at_a_silent_server(scheme: &str, preflight: u32, grace: &str) -> (Folder, Done) {
     let folder = Folder::new();
-    // It accepts, and never shakes hands.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let target = format!("url = \"https://{}\"", silent.local_addr().unwrap());
-    let rest = "[timeouts]\nconnect = \"600s\"\n[preflight]\nrequests = 0";
-    folder.write("s.toml", &scenario("users = [40]", &target, rest).replace("\"30s\"", "\"600s\""));
-    let mut child = folder.start(&["run", "s.toml", "--grace", "600s"]);
+    let target = format!("url = \"{scheme}://{}\"", silent.local_addr().unwrap());
+    let rest = format!("[timeouts]\nconnect = \"600s\"\n[preflight]\nrequests = {preflight}");
+    folder.write("s.toml", &scenario("users = [40]", &target, &rest).replace("\"30s\"", "\"600s\""));
+    let mut child = folder.start(&["run", "s.toml", "--grace", grace]);
     let _open = silent.accept().unwrap();
     signal(&child, libc::SIGINT);
     wait_until("its end", || child.try_wait().unwrap().is_some());
     let done = wait(child);
     assert_eq!(done.code, Some(130), "{}", done.said());
+    (folder, done)
+}
+
+#[test]
+fn ctrl_c_while_connecting_waits_for_no_connection() {
+    let (folder, done) = interrupted_at_a_silent_server("https", 0, "600s");
     assert_eq!(outcomes(&folder.load("s")), [("cancelled".to_owned(), 40)].into(), "{}", done.said());
+}
+
+#[test]
+fn ctrl_c_in_the_pre_flight_waits_as_long_as_it_says() {
+    let (folder, done) = interrupted_at_a_silent_server("https", 1, "0.1s");
+    assert!(done.said().contains("called off while connecting to 127.0.0.1"), "{}", done.said());
+    assert_eq!(outcomes(&rows(&folder.latest("s"))), [("cancelled".to_owned(), 1)].into(), "{}", done.said());
+    // The list of models, and what would be asked after it.
+    let (_, done) = interrupted_at_a_silent_server("http", 1, "0.1s");
+    assert!(done.said().contains("run it again") && !done.said().contains("no list"), "{}", done.said());
 }
 
 #[test]
