@@ -1,6 +1,6 @@
 """The same work for lamb-load, its peers and the floors, by turns, at one endpoint that logs what it did; then the table.
 
-    python3 benches/side_by_side                      installs what is missing, three rounds (about ten minutes)
+    python3 benches/side_by_side                      installs what is missing, three rounds (about fifteen minutes)
     python3 benches/side_by_side --python-peers       with aiperf and guidellm, which take a minute each to start
     python3 benches/side_by_side --markdown           prints the README's block and nothing else
     python3 benches/side_by_side --render FILE        an earlier result again, without measuring
@@ -49,7 +49,7 @@ def gather(options):
 
 
 def run(options):
-    """Every tool on every load, round by round, each round beginning elsewhere in the list."""
+    """Every tool on every load, round by round; then the floors and ours, in several turns."""
     members, missing, binary = gather(options)
     chosen = loads.SHORT if options.short else loads.LOADS
     if options.only:
@@ -57,12 +57,10 @@ def run(options):
     machine, rows = truth.machine(), []
     say(machine)
     for number in range(1, options.rounds + 1):
-        # Every tool is once among the first, the middle ones and the last.
-        first = (number - 1) * len(members) // options.rounds
         for load in chosen:
-            for tool in [*members[first:], *members[:first]]:
+            for turn, tool in order(members, load, number, options.rounds):
                 if tool.can(load):
-                    rows += [tell(measure.measure(tool, load, binary), number) for _ in range(load.times_of(tool))]
+                    rows.append(tell(measure.measure(tool, load, binary), number, turn))
     return {
         "machine": machine,
         "date": datetime.date.today().isoformat(),
@@ -75,8 +73,26 @@ def run(options):
     }
 
 
-def tell(measured, number):
-    row = measure.row(measured, number)
+def order(members, load, number, rounds):
+    """Who runs when in a round, with the turn.
+
+    A machine changes its speed from minute to minute. What is held against each other in CPU therefore runs one right after
+    the other, in every other turn the other way round; each peer is once among the first, the middle ones and the last.
+    """
+    measures = [tool for tool in members if tool.floor or tool.name == verdict.OURS]
+    peers = [tool for tool in members if tool not in measures]
+    first = (number - 1) * len(peers) // rounds
+    for tool in [*peers[first:], *peers[:first]]:
+        yield from ((turn, tool) for turn in range(1, load.turns_of(tool) + 1))
+    # Ours stands between the two floors that it is held to.
+    raw, stamped, kernel, ours = measures
+    there = [raw, stamped, ours, kernel]
+    for turn in range(1, load.turns + 1):
+        yield from ((turn, tool) for tool in (there if (number + turn) % 2 else reversed(there)))
+
+
+def tell(measured, number, turn):
+    row = measure.row(measured, number, turn)
     figures = [f"{key} {table.number(value)}" for key, value in row.items() if isinstance(value, float)]
     say(f"round {number}  {row['load']:13} {row['tool']:36} {row['failure'] or '  '.join(figures)}")
     return row

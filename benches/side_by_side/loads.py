@@ -19,8 +19,10 @@ class Load:
     # Milliseconds by which the endpoint's own writes may be late (P99) before the cell is marked. 10,000 answers that are
     # due together take it 0.2 s to write: that is in its log, and so in nobody's error.
     may_be_late: float = 1.0
-    # How often it is run in each round.
-    times: int = 1
+    # How often the floors and ours run it in each round, by turns.
+    turns: int = 3
+    # And a peer, unless it is slow.
+    turns_of_peers: int = 1
 
     @property
     def stream(self):
@@ -31,8 +33,8 @@ class Load:
         """A log of every request would cost a closed loop's endpoint more than answering does."""
         return self.kind != "closed"
 
-    def times_of(self, tool):
-        return 1 if tool.slow else self.times
+    def turns_of(self, peer):
+        return 1 if peer.slow else self.turns_of_peers
 
     def asked_of(self, tool):
         return self.requests_of_slow or self.requests if tool.slow else self.requests
@@ -52,15 +54,15 @@ LOADS = [
     Load("streams-5000", "streams", 5000, 5000, stream("100ms", 30, APART)),
     Load("closed-50", "closed", 50, 40000, AT_ONCE, 8000),
     Load("closed-500", "closed", 500, 40000, AT_ONCE, 8000),
-    Load("start", "start", 1, 1, AT_ONCE, times=3),
+    Load("start", "start", 1, 1, AT_ONCE, turns_of_peers=3),
 ]
 
 # The same columns, so small that they prove the harness and nothing else.
 SHORT = [
-    Load("burst-10000", "burst", 100, 100, ("--first-token", "300ms", *WHOLE), may_be_late=50),
-    Load("streams-500", "streams", 20, 20, stream("10ms", 20)),
-    Load("streams-5000", "streams", 50, 50, stream("20ms", 10)),
-    Load("closed-50", "closed", 10, 500, AT_ONCE, 200),
-    Load("closed-500", "closed", 50, 500, AT_ONCE, 200),
-    Load("start", "start", 1, 1, AT_ONCE),
+    Load("burst-10000", "burst", 100, 100, ("--first-token", "300ms", *WHOLE), may_be_late=50, turns=1),
+    Load("streams-500", "streams", 20, 20, stream("10ms", 20), turns=1),
+    Load("streams-5000", "streams", 50, 50, stream("20ms", 10), turns=1),
+    Load("closed-50", "closed", 10, 500, AT_ONCE, 200, turns=1),
+    Load("closed-500", "closed", 50, 500, AT_ONCE, 200, turns=1),
+    Load("start", "start", 1, 1, AT_ONCE, turns=1),
 ]

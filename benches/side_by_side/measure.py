@@ -143,5 +143,5 @@ def mean(values):
     return sum(values) / len(values)
 
 
-def row(measured, round_number):
-    return {"round": round_number, **asdict(measured)}
+def row(measured, round_number, turn):
+    return {"round": round_number, "turn": turn, **asdict(measured)}

@@ -21,9 +21,13 @@ class Result:
         self.rows = told["rows"]
         self.late_limits = {load["name"]: load["may_be_late"] for load in told["loads"]}
 
-    def values(self, tool, load, field):
+    def by_turn(self, tool, load, field):
+        """By round and turn."""
         rows = [row for row in self.rows if row["tool"] == tool and row["load"] == load and not row["failure"]]
-        return [row[field] for row in rows if row[field] is not None]
+        return {(row["round"], row["turn"]): row[field] for row in rows if row[field] is not None}
+
+    def values(self, tool, load, field):
+        return list(self.by_turn(tool, load, field).values())
 
     def median(self, tool, load, field):
         values = self.values(tool, load, field)
@@ -92,9 +96,11 @@ def markdown(result):
     """The block for the README: where and when, the table, what is to be known of it."""
     told = result.told
     sizes = "" if not told["short"] else " **Small loads, to prove that the script works: these are no results.**"
-    rounds = "one round" if told["rounds"] == 1 else f"medians of {told['rounds']} rounds, ranges in brackets"
+    turns = max((row["turn"] for row in told["rows"]), default=1)
+    several = f" ({turns} turns in each for the floors and lamb-load)" if turns > 1 else ""
+    rounds = "one round" if told["rounds"] == 1 else f"{told['rounds']} rounds"
     lines = [
-        f"{told['machine']}. {told['date']}, `python3 benches/side_by_side`, {rounds}, the tools by turns.{sizes}",
+        f"{told['machine']}. {told['date']}, `python3 benches/side_by_side`, {rounds}{several}: medians, ranges in brackets.{sizes}",
         "",
         "| " + " | ".join(HEAD) + " |",
         "|" + "---|" * len(HEAD),
