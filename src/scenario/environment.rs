@@ -60,11 +60,37 @@ pub fn fill(text: &str, lookup: &Lookup<'_>) -> Result<Filled, Unfilled> {
     Ok(filled)
 }
 
+/// A `${NAME}` or `${NAME:-default}`: where in its text what stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placeholder {
+    /// All of it.
+    pub whole: Range<usize>,
+    /// Its name.
+    pub name: Range<usize>,
+    /// Its default; empty where there is none.
+    pub default: Range<usize>,
+}
+
+/// The placeholders of a text, in order.
+pub fn placeholders(text: &str) -> Vec<Placeholder> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(start) = text[from..].find("${").map(|at| from + at) {
+        from = start + 2;
+        let Some(end) = text[from..].find('}').map(|at| from + at) else { break };
+        let name = from..text[from..end].find(":-").map_or(end, |at| from + at);
+        if is_name(&text[name.clone()]) {
+            let default = (name.end + 2).min(end)..end;
+            found.push(Placeholder { whole: start..end + 1, name, default });
+            from = end + 1;
+        }
+    }
+    found
+}
+
 /// The names that a text asks for.
 pub fn names(text: &str) -> Vec<String> {
-    let inside = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
-    let names = inside.map(|(inside, _)| inside.split(":-").next().unwrap_or(inside));
-    names.filter(|name| is_name(name)).map(str::to_owned).collect()
+    placeholders(text).into_iter().map(|found| text[found.name].to_owned()).collect()
 }
 
 fn is_name(name: &str) -> bool {
@@ -87,6 +113,18 @@ mod tests {
 
     fn value(text: &str) -> Result<String, String> {
         fill(text, &lookup).map(|filled| filled.value).map_err(|unfilled| unfilled.message)
+    }
+
+    #[test]
+    fn placeholders_are_found_with_their_names_and_defaults() {
+        let text = "a${KEY}b${K_2:-x:-y}${}${1A}${${KEY:-}$${A:b}${OPEN";
+        let found = placeholders(text);
+        let told: Vec<[&str; 3]> = found
+            .iter()
+            .map(|found| [&found.whole, &found.name, &found.default].map(|range| &text[range.clone()]))
+            .collect();
+        let expected = [["${KEY}", "KEY", ""], ["${K_2:-x:-y}", "K_2", "x:-y"], ["${KEY:-}", "KEY", ""]];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use regex::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
+use super::environment::placeholders;
+
 /// Text that may hold a secret. It is written to a scenario's TOML only as `${NAME}`, and to a log never.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -59,14 +61,10 @@ pub fn looks_like_a_key(text: &str) -> bool {
         || (key.len() >= 32 && key.bytes().all(is_word))
 }
 
-static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}").expect("a literal pattern, compiled by a test")
-});
-
 /// What a secret becomes in a resolved scenario: its `${NAME}`s without their defaults, or `${fallback}` where it holds
 /// anything literal beyond the name of an authentication scheme.
 pub fn without_value(typed: &str, fallback: &str) -> String {
-    let literal = PLACEHOLDER.replace_all(typed, "");
+    let literal = with_placeholders(typed, |_| String::new());
     let scheme_only = ["", "Bearer", "Basic", "Token"].contains(&literal.trim());
     if scheme_only && typed.contains("${") {
         without_defaults(typed)
@@ -79,7 +77,18 @@ pub fn without_value(typed: &str, fallback: &str) -> String {
 
 /// `${NAME:-default}` as `${NAME}`.
 pub fn without_defaults(typed: &str) -> String {
-    PLACEHOLDER.replace_all(typed, "$${$1}").into_owned()
+    with_placeholders(typed, |name| format!("${{{name}}}"))
+}
+
+/// A text with something else in the place of each `${…}`.
+fn with_placeholders(typed: &str, other: impl Fn(&str) -> String) -> String {
+    let (mut text, mut from) = (String::new(), 0);
+    for found in placeholders(typed) {
+        text += &typed[from..found.whole.start];
+        text += &other(&typed[found.name]);
+        from = found.whole.end;
+    }
+    text + &typed[from..]
 }
 
 /// Where userinfo stands in a URL: between `://` and the last `@` before the path.
@@ -113,11 +122,9 @@ pub fn mask(text: &str, ranges: &[Range<usize>]) -> String {
         let inner_start = range.start + secret.len() - secret.trim_start_matches(quotes).len();
         let inner_end = (range.start + secret.trim_end_matches(quotes).len()).max(inner_start);
         let mut hide = vec![true; inner_end - inner_start];
-        for found in PLACEHOLDER.captures_iter(&text[inner_start..inner_end]) {
-            let whole = found.get(0).map_or(0..0, |group| group.range());
-            let default = found.get(2).map_or(whole.end..whole.end, |group| group.range());
-            for index in whole {
-                hide[index] = default.contains(&index);
+        for found in placeholders(&text[inner_start..inner_end]) {
+            for index in found.whole {
+                hide[index] = found.default.contains(&index);
             }
         }
         for (offset, hidden) in hide.into_iter().enumerate() {
@@ -132,6 +139,11 @@ pub fn mask(text: &str, ranges: &[Range<usize>]) -> String {
 /// Where a file too broken to be read as TOML may hold secrets: the strings behind keys of such names, userinfo, and
 /// words that look like keys.
 pub fn suspicious(text: &str) -> Vec<Range<usize>> {
+    // To compile the pattern takes milliseconds of a start, and most flags hold none of this.
+    let lower = text.to_ascii_lowercase();
+    if !["key", "token", "secret", "cookie", "auth", "password", "://", "sk-"].iter().any(|hint| lower.contains(hint)) {
+        return Vec::new();
+    }
     static SUSPICIOUS: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(concat!(
             r#"(?i)[\w-]*(?:key|token|secret|cookie|auth|password)[\w-]*["']?\s*=\s*(?P<value>"[^"\n]*"?|'[^'\n]*'?|[^"'\s\[{][^\n]*)"#,
