@@ -229,7 +229,9 @@ impl CaseRows {
             Entry::Vacant(_) if *room == Some(0) => return false,
             Entry::Vacant(new) => {
                 *room = room.map(|room| room - 1);
-                new.insert(Tally::new(limits))
+                // Of a file from anywhere nobody knows how many rows a round really has.
+                let expected = self.facts.requests.filter(|_| room.is_none()).unwrap_or(0);
+                new.insert(Tally::new(limits).expecting(expected))
             }
         };
         tally.observe(seen);
@@ -245,8 +247,8 @@ impl CaseRows {
         let subject = subject(&self.facts, preflights);
         let of_round = |(round, tally): (&u32, &Tally)| Summary::of(subject.of_round(*round), tally);
         let rounds: Vec<Summary> = self.rounds.iter().map(of_round).collect();
-        let pooled = self.rounds.values().fold(Tally::default(), |sum, tally| sum + tally);
-        let summary = Summary::of(subject, &pooled);
+        let pooled = Tally::sum(self.rounds.values());
+        let summary = Summary::of_rounds(subject, &pooled, &rounds);
         let client = client(self.rounds.keys(), &self.facts.rounds);
         let validity = client.as_ref().map(|client| Validity::of(&summary, client));
         let gates = judge(&summary, validity.as_ref());

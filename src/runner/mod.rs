@@ -140,7 +140,7 @@ struct Work {
 
 impl Work {
     fn summary(&self) -> Summary {
-        Summary::of(self.subject.clone(), &self.pooled)
+        Summary::of_rounds(self.subject.clone(), &self.pooled, &self.rounds)
     }
 }
 
@@ -252,13 +252,13 @@ impl<'a> Hall<'a> {
         let (case, ground) = (&work.case, &work.ground);
         let gauge = Arc::new(Gauge::default());
         tell(Event::RoundBegun { case, round: number, of: self.plan.repeat, gauge: gauge.clone() });
-        let mut tally = Tally::new(Limits::of(&self.plan.gates));
+        let mut tally = Tally::new(Limits::of(&self.plan.gates)).expecting(case.load.requests().unwrap_or(0));
         let mut seen = self.fire(case, ground, Phase::Load, number, gauge, &mut tally, tell).await?;
         ground.tell(&mut seen);
         self.setup.allowance.tell(&mut seen);
         tell(Event::RoundEnded { case, round: number, facts: &seen });
         work.rounds.push(Summary::of(work.subject.of_round(number), &tally));
-        work.pooled += &tally;
+        work.pooled.absorb(tally);
         work.facts.merge(&seen);
         Ok(())
     }

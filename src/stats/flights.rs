@@ -10,7 +10,7 @@ use super::burst::Burst;
 use super::course::{Course, Leg};
 use super::observation::Observation;
 use super::slices::{Slice, Slices};
-use super::values::EXACT_LIMIT;
+use super::values::{EXACT_LIMIT, room};
 
 /// The flights of one round.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -54,6 +54,11 @@ impl Default for Track {
 }
 
 impl Flights {
+    /// None yet, with places for so many.
+    pub fn expecting(requests: u64) -> Flights {
+        Flights { track: Track::Exact(Vec::with_capacity(room(requests))), ..Flights::default() }
+    }
+
     /// Takes in one request.
     pub fn add(&mut self, seen: &Observation<'_>, tokens_out: u64) {
         self.requests += 1;
@@ -83,10 +88,11 @@ impl Flights {
     pub fn most(&self) -> u64 {
         match &self.track {
             Track::Exact(flights) => {
-                let mut changes: Vec<(u64, i64)> =
-                    flights.iter().flat_map(|flight| [(flight.sent_us, 1), (flight.landed_us, -1)]).collect();
+                // Departures are odd and landings even: plain numbers sort fastest, and landings come first.
+                let mut changes: Vec<u64> =
+                    flights.iter().flat_map(|flight| [flight.sent_us << 1 | 1, flight.landed_us << 1]).collect();
                 changes.sort_unstable();
-                peak(changes.into_iter().map(|(_, change)| change))
+                peak(changes.into_iter().map(|change| if change & 1 == 1 { 1 } else { -1 }))
             }
             Track::Sliced(slices) => peak(slices.iter().map(|(_, slice)| slice.change)),
         }

@@ -166,11 +166,7 @@ impl Summary {
         let timing = Timing::of(&flights);
         let simultaneity = flights.iter().map(|round| Simultaneity::of(round)).min_by_key(|round| round.most);
         let simultaneity = simultaneity.unwrap_or_default();
-        // One answer a case: its rounds met the same server, and a single round tells less.
-        let inference = match subject.round {
-            None if !subject.closed => burst::infer_rounds(&flights, subject.lone_s, subject.spread_ms),
-            _ => Inference::default(),
-        };
+        let inference = inference(&subject, &flights);
         let courses = flights.iter().filter(|_| subject.closed).filter_map(|round| round.course(subject.users));
         Summary {
             rounds: u32::try_from(flights.len()).unwrap_or(u32::MAX),
@@ -214,6 +210,18 @@ impl Summary {
         }
     }
 
+    /// The numbers of a case whose rounds have these. Of a single one they are the same: all its values would only be
+    /// ranked again.
+    pub fn of_rounds(subject: Subject, pooled: &Tally, rounds: &[Summary]) -> Summary {
+        match rounds {
+            [only] => {
+                let flights: Vec<&Flights> = pooled.rounds.values().collect();
+                Summary { inference: inference(&subject, &flights), subject, ..only.clone() }
+            }
+            _ => Summary::of(subject, pooled),
+        }
+    }
+
     /// Effective concurrency: throughput × lone latency.
     pub fn effective_concurrency(&self) -> Option<f64> {
         self.inference.effective_concurrency
@@ -246,6 +254,14 @@ impl Timing {
             output_tokens_per_s: per_second(tokens, spans),
             send_spread_ms: rounds.iter().filter_map(|round| round.spread_us()).max().map(|us| us as f64 / 1000.0),
         }
+    }
+}
+
+/// One answer a case: its rounds met the same server, and a single round tells less.
+fn inference(subject: &Subject, flights: &[&Flights]) -> Inference {
+    match subject.round {
+        None if !subject.closed => burst::infer_rounds(flights, subject.lone_s, subject.spread_ms),
+        _ => Inference::default(),
     }
 }
 
@@ -304,6 +320,15 @@ mod tests {
         assert_eq!((got.tokens.source.as_str(), got.tokens.output_spread), ("usage", Some([100, 100, 100])));
         assert_eq!(got.served_models, BTreeMap::from([("model-a".into(), 49)]));
         assert_eq!((got.failure_groups.len(), got.goodput, got.headline.as_str()), (1, None, "latency"));
+    }
+
+    #[test]
+    fn a_case_of_one_round_has_that_rounds_numbers_and_an_answer_about_the_server() {
+        let tally = tally(&burst());
+        let rounds = [Summary::of(subject().of_round(1), &tally)];
+        let case = Summary::of_rounds(subject(), &tally, &rounds);
+        assert_eq!(case, Summary::of(subject(), &tally));
+        assert_ne!(case.inference, rounds[0].inference);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! `a + b` is the tally of both, so rounds add up to a case and shards to a run. It counts; what the counts mean is
 //! [`super::summary`]'s business.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::{Add, AddAssign};
 
@@ -22,6 +23,8 @@ const ANSWER_CHARS: u64 = 40;
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     pub(super) limits: Limits,
+    /// Requests that a round will have, where that is known.
+    expected: u64,
     pub(super) outcomes: [u64; Outcome::ALL.len()],
     pub(super) rounds: BTreeMap<u32, Flights>,
     pub(super) failures: Failures,
@@ -66,6 +69,16 @@ impl Tally {
         Tally { limits, ..Tally::default() }
     }
 
+    /// The same with places for a round of so many requests. What grows without them moves, again and again, into memory that
+    /// the kernel has to clear: of a closed loop's cost that was a twentieth.
+    pub fn expecting(mut self, requests: u64) -> Tally {
+        self.expected = requests;
+        let each = [&mut self.latency, &mut self.latency_from_due, &mut self.send_lag, &mut self.ttft, &mut self.ttfo];
+        each.into_iter().for_each(|values| values.expect(requests));
+        [&mut self.usage.input, &mut self.usage.output].into_iter().for_each(|values| values.expect(requests));
+        self
+    }
+
     /// Takes in what became of an arrival; pre-flight and warm-up enter no statistic.
     pub fn add(&mut self, sample: &Sample) {
         if let Some(seen) = Observation::of(sample) {
@@ -78,7 +91,8 @@ impl Tally {
         let Some(outcome) = seen.outcome else { return };
         self.outcomes[place(outcome)] += 1;
         let tokens_out = seen.counted(seen.tokens.output).filter(|_| seen.is_ok()).unwrap_or(0);
-        self.rounds.entry(seen.round).or_default().add(seen, tokens_out);
+        let round = self.rounds.entry(seen.round).or_insert_with(|| Flights::expecting(self.expected));
+        round.add(seen, tokens_out);
         for (values, value) in [(&mut self.send_lag, seen.send_lag_us), (&mut self.connect, seen.connect_us)] {
             value.into_iter().for_each(|value| values.add(value));
         }
@@ -91,6 +105,21 @@ impl Tally {
             let at = (seen.round, seen.request);
             self.failures.add(seen.user, at, outcome, seen.status, seen.error);
         }
+    }
+
+    /// Takes in another; into an empty one it moves as it is.
+    pub fn absorb(&mut self, other: Tally) {
+        if self.requests() == 0 {
+            *self = other;
+        } else {
+            *self += &other;
+        }
+    }
+
+    /// The sum of all; a single one stays where it is.
+    pub fn sum<'a>(mut all: impl Iterator<Item = &'a Tally>) -> Cow<'a, Tally> {
+        let first = all.next().map_or_else(Cow::default, Cow::Borrowed);
+        all.fold(first, |sum, more| Cow::Owned(sum.into_owned() + more))
     }
 
     /// Takes in gaps that `run.json` kept pooled.
@@ -285,6 +314,11 @@ mod tests {
         for half in [0, 7, 25, 50] {
             let sum = Tally::default() + &limited(&samples[..half]) + &limited(&samples[half..]);
             assert_eq!(Summary::of(subject(), &sum), whole, "split at {half}");
+            let halves = [limited(&samples[..half]), limited(&samples[half..]).expecting(50)];
+            assert_eq!(Summary::of(subject(), &Tally::sum(halves.iter())), whole, "split at {half}");
+            let mut absorbed = Tally::new(limits);
+            halves.into_iter().for_each(|half| absorbed.absorb(half));
+            assert_eq!(Summary::of(subject(), &absorbed), whole, "split at {half}");
         }
     }
 

@@ -44,12 +44,23 @@ struct Moments {
 impl Values {
     /// Takes in one value.
     pub fn add(&mut self, value: u64) {
-        self.moments.add(value, 1);
+        self.moments.add(value);
         match &mut self.kept {
-            Kept::Exact(values) => values.push(value),
+            Kept::Exact(values) => {
+                values.push(value);
+                if values.len() > EXACT_LIMIT {
+                    self.settle();
+                }
+            }
             Kept::Rough(histogram) => record(histogram, value, 1),
         }
-        self.settle();
+    }
+
+    /// Keeps a place for so many, so that they need not move when they become more. Memory is only taken where they come.
+    pub fn expect(&mut self, values: u64) {
+        if let Kept::Exact(kept) = &mut self.kept {
+            kept.reserve_exact(room(values));
+        }
     }
 
     /// How many.
@@ -130,18 +141,20 @@ impl AddAssign<&Values> for Values {
 }
 
 impl Moments {
-    fn add(&mut self, value: u64, times: u64) {
-        let (wide, times_wide) = (u128::from(value), u128::from(times));
+    fn add(&mut self, value: u64) {
+        let wide = u128::from(value);
+        self.min = if self.n == 0 { value } else { self.min.min(value) };
+        self.max = self.max.max(value);
+        self.n += 1;
+        self.sum += wide;
         // The square of 64 bits has room in 128; only so many of them may have none.
-        let square = wide * wide;
-        let one = Moments {
-            n: times,
-            sum: wide * times_wide,
-            squares: if times == 1 { square } else { square.saturating_mul(times_wide) },
-            min: value,
-            max: value,
-        };
-        *self += one;
+        self.squares = self.squares.saturating_add(wide * wide);
+    }
+
+    fn add_times(&mut self, value: u64, times: u64) {
+        let (wide, times_wide) = (u128::from(value), u128::from(times));
+        let squares = (wide * wide).saturating_mul(times_wide);
+        *self += Moments { n: times, sum: wide * times_wide, squares, min: value, max: value };
     }
 
     fn mean(&self) -> Option<f64> {
@@ -199,7 +212,7 @@ impl Pooled {
     pub fn to_values(&self) -> Values {
         let mut moments = Moments::default();
         for (value, times) in steps(&self.0, None, None) {
-            moments.add(value, times);
+            moments.add_times(value, times);
         }
         Values { kept: Kept::Rough(self.0.clone()), moments }
     }
@@ -254,6 +267,11 @@ impl Ranked {
             }
         }
     }
+}
+
+/// Places for so many that are expected; no more than are ever kept.
+pub(super) fn room(expected: u64) -> usize {
+    usize::try_from(expected).map_or(EXACT_LIMIT, |expected| expected.min(EXACT_LIMIT))
 }
 
 fn three_digits() -> Histogram<u64> {
