@@ -5,7 +5,6 @@
 //! of a burst), and what is unknown is `None`, never zero.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A request that we intend to make, with the instant at which it is due.
@@ -331,9 +330,9 @@ pub struct Sample {
     /// The last `finish_reason` of choice 0.
     pub finish_reason: Option<Box<str>>,
     /// The model that says it answered.
-    pub served_model: Option<Arc<str>>,
+    pub served_model: Option<Box<str>>,
     /// `system_fingerprint`.
-    pub fingerprint: Option<Arc<str>>,
+    pub fingerprint: Option<Box<str>>,
     /// The server's `x-request-id`.
     pub request_id: Option<Box<str>>,
     /// Bytes of the response's body as they came over the wire.

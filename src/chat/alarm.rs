@@ -10,15 +10,21 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::sync::WaitForCancellationFuture;
 
 use super::outcome::Stop;
 use crate::scenario::plan::Timeouts;
 
 /// Rings when a request has taken too long, or is called off.
-pub(super) struct Alarm<'a> {
-    sleep: Pin<Box<Sleep>>,
-    cancelled: Pin<Box<WaitForCancellationFuture<'a>>>,
+pub(super) struct Alarm<'a, 'token> {
+    deadlines: Deadlines,
+    sleep: Pin<&'a mut Sleep>,
+    cancelled: Pin<&'a mut WaitForCancellationFuture<'token>>,
+}
+
+/// By when what has to have happened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadlines {
     total: Instant,
     first_token: Option<Duration>,
     idle: Option<Duration>,
@@ -28,36 +34,59 @@ pub(super) struct Alarm<'a> {
     read: Option<Instant>,
 }
 
-impl<'a> Alarm<'a> {
-    /// Begins to count. Only of an answer that is to be streamed a first token can be awaited.
-    pub(super) fn new(timeouts: &Timeouts, issued: Instant, cancel: &'a CancellationToken, stream: bool) -> Alarm<'a> {
-        let total = later(issued, timeouts.total);
-        let first_token = timeouts.first_token.filter(|_| stream);
-        let first = first_token.map_or(total, |after| later(issued, after).min(total));
-        Alarm {
-            sleep: Box::pin(sleep_until(first)),
-            cancelled: Box::pin(cancel.cancelled()),
-            total,
-            first_token,
+impl Deadlines {
+    /// Those of a request that begins now. Only of an answer that is to be streamed a first token can be awaited.
+    pub(super) fn of(timeouts: &Timeouts, issued: Instant, stream: bool) -> Deadlines {
+        Deadlines {
+            total: later(issued, timeouts.total),
+            first_token: timeouts.first_token.filter(|_| stream),
             idle: timeouts.idle,
             sent: None,
             read: None,
         }
     }
 
-    /// The first byte was sent.
-    pub(super) fn sent(&mut self, at: Option<Instant>) {
-        self.sent = at;
+    /// A timer that rings at the earliest.
+    pub(super) fn timer(&self, issued: Instant) -> Sleep {
+        sleep_until(self.due(issued).0)
     }
 
-    /// Something arrived in time; with `token` the first token is no longer waited for. Too late is a [`Stop`].
+    /// The earliest deadline as things stand at `now`, and what missing it means.
+    fn due(&self, now: Instant) -> (Instant, Stop) {
+        // What was not sent by now can have its first token no earlier than this.
+        let first = self.first_token.map(|after| match self.sent {
+            Some(sent) => (later(sent, after), Stop::FirstTokenTimeout),
+            None => (later(now, after.max(Duration::from_millis(1))), Stop::FirstTokenTimeout),
+        });
+        let idle = self.idle.zip(self.read).map(|(idle, read)| (later(read, idle), Stop::IdleTimeout));
+        let total = (self.total, Stop::TotalTimeout);
+        [first, idle, Some(total)].into_iter().flatten().min_by_key(|(due, _)| *due).unwrap_or(total)
+    }
+}
+
+impl<'a, 'token> Alarm<'a, 'token> {
+    /// Rings by a timer of these deadlines and by a token. Both stay where they are: a request allocates nothing for them.
+    pub(super) fn new(
+        deadlines: Deadlines,
+        sleep: Pin<&'a mut Sleep>,
+        cancelled: Pin<&'a mut WaitForCancellationFuture<'token>>,
+    ) -> Alarm<'a, 'token> {
+        Alarm { deadlines, sleep, cancelled }
+    }
+
+    /// The first byte was sent.
+    pub(super) fn sent(&mut self, at: Option<Instant>) {
+        self.deadlines.sent = at;
+    }
+
+    /// Something arrived in time. Too late is a [`Stop`].
     pub(super) fn arrived(&mut self, at: Instant) -> Result<(), Stop> {
-        let (due, stop) = self.due(at);
+        let (due, stop) = self.deadlines.due(at);
         if at > due {
             return Err(stop);
         }
-        self.read = Some(at);
-        if let Some(idle) = self.idle {
+        self.deadlines.read = Some(at);
+        if let Some(idle) = self.deadlines.idle {
             self.bring_forward(later(at, idle));
         }
         Ok(())
@@ -65,15 +94,14 @@ impl<'a> Alarm<'a> {
 
     /// There is no first token to wait for any more.
     pub(super) fn token(&mut self) {
-        self.first_token = None;
+        self.deadlines.first_token = None;
     }
 
     /// From now on nothing but this deadline counts (and the total).
     pub(super) fn only(&mut self, deadline: Instant) {
-        self.total = self.total.min(deadline);
-        self.first_token = None;
-        self.idle = None;
-        self.bring_forward(self.total);
+        let total = self.deadlines.total.min(deadline);
+        self.deadlines = Deadlines { total, first_token: None, idle: None, ..self.deadlines };
+        self.bring_forward(total);
     }
 
     /// Waits for the future, or until the alarm rings. `sent` is asked when the first byte was sent, should that matter.
@@ -91,9 +119,9 @@ impl<'a> Alarm<'a> {
                 return Poll::Ready(Err(Stop::Cancelled));
             }
             while self.sleep.as_mut().poll(cx).is_ready() {
-                self.sent = self.sent.or_else(&sent);
+                self.deadlines.sent = self.deadlines.sent.or_else(&sent);
                 let rang = self.sleep.deadline();
-                let (due, stop) = self.due(rang);
+                let (due, stop) = self.deadlines.due(rang);
                 if due <= rang {
                     return Poll::Ready(Err(stop));
                 }
@@ -102,18 +130,6 @@ impl<'a> Alarm<'a> {
             Poll::Pending
         })
         .await
-    }
-
-    /// The earliest deadline as things stand at `now`, and what missing it means.
-    fn due(&self, now: Instant) -> (Instant, Stop) {
-        // What was not sent by now can have its first token no earlier than this.
-        let first = self.first_token.map(|after| match self.sent {
-            Some(sent) => (later(sent, after), Stop::FirstTokenTimeout),
-            None => (later(now, after.max(Duration::from_millis(1))), Stop::FirstTokenTimeout),
-        });
-        let idle = self.idle.zip(self.read).map(|(idle, read)| (later(read, idle), Stop::IdleTimeout));
-        let total = (self.total, Stop::TotalTimeout);
-        [first, idle, Some(total)].into_iter().flatten().min_by_key(|(due, _)| *due).unwrap_or(total)
     }
 
     fn bring_forward(&mut self, due: Instant) {
@@ -133,6 +149,8 @@ fn later(from: Instant, after: Duration) -> Instant {
 mod tests {
     use std::future::pending;
 
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -141,14 +159,16 @@ mod tests {
         Timeouts { connect: MS(1), first_token: first_token.map(MS), idle: idle.map(MS), total: MS(total) }
     }
 
-    async fn ring(alarm: &mut Alarm<'_>, sent: Option<Instant>) -> Stop {
+    async fn ring(alarm: &mut Alarm<'_, '_>, sent: Option<Instant>) -> Stop {
         alarm.within(pending::<()>(), || sent).await.unwrap_err()
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_first_token_is_counted_from_sent_and_total_from_issued() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let mut alarm = Alarm::new(&timeouts(Some(100), None, 1000), start, &cancel, true);
+        let deadlines = Deadlines::of(&timeouts(Some(100), None, 1000), start, true);
+        let (sleep, cancelled) = (pin!(deadlines.timer(start)), pin!(cancel.cancelled()));
+        let mut alarm = Alarm::new(deadlines, sleep, cancelled);
         assert_eq!(ring(&mut alarm, Some(start + MS(30))).await, Stop::FirstTokenTimeout);
         assert_eq!(start.elapsed(), MS(130));
         alarm.token();
@@ -159,7 +179,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_never_sent_has_no_first_token_to_wait_for_and_ends_by_total() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let mut alarm = Alarm::new(&timeouts(Some(100), None, 250), start, &cancel, true);
+        let deadlines = Deadlines::of(&timeouts(Some(100), None, 250), start, true);
+        let (sleep, cancelled) = (pin!(deadlines.timer(start)), pin!(cancel.cancelled()));
+        let mut alarm = Alarm::new(deadlines, sleep, cancelled);
         assert_eq!(ring(&mut alarm, None).await, Stop::TotalTimeout);
         assert_eq!(start.elapsed(), MS(250));
     }
@@ -167,7 +189,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn idle_is_counted_from_the_last_read_and_only_once_there_was_one() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let mut alarm = Alarm::new(&timeouts(None, Some(50), 1000), start, &cancel, true);
+        let deadlines = Deadlines::of(&timeouts(None, Some(50), 1000), start, true);
+        let (sleep, cancelled) = (pin!(deadlines.timer(start)), pin!(cancel.cancelled()));
+        let mut alarm = Alarm::new(deadlines, sleep, cancelled);
         assert!(alarm.within(tokio::time::sleep(MS(200)), || None).await.is_ok());
         alarm.arrived(Instant::now()).unwrap();
         assert!(alarm.within(tokio::time::sleep(MS(49)), || None).await.is_ok());
@@ -179,7 +203,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_arrived_in_time_counts_though_it_is_read_late_and_what_arrived_late_does_not() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let mut alarm = Alarm::new(&timeouts(None, None, 100), start, &cancel, true);
+        let deadlines = Deadlines::of(&timeouts(None, None, 100), start, true);
+        let (sleep, cancelled) = (pin!(deadlines.timer(start)), pin!(cancel.cancelled()));
+        let mut alarm = Alarm::new(deadlines, sleep, cancelled);
         tokio::time::advance(MS(500)).await;
         assert_eq!(alarm.within(async { 7 }, || None).await, Ok(7));
         assert_eq!(alarm.arrived(start + MS(100)), Ok(()));
@@ -188,8 +214,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_that_is_called_off_stops_at_once() {
-        let cancel = CancellationToken::new();
-        let mut alarm = Alarm::new(&timeouts(None, None, 100), Instant::now(), &cancel, true);
+        let (start, cancel) = (Instant::now(), CancellationToken::new());
+        let deadlines = Deadlines::of(&timeouts(None, None, 100), start, true);
+        let (sleep, cancelled) = (pin!(deadlines.timer(start)), pin!(cancel.cancelled()));
+        let mut alarm = Alarm::new(deadlines, sleep, cancelled);
         cancel.cancel();
         assert_eq!(ring(&mut alarm, None).await, Stop::Cancelled);
     }

@@ -3,8 +3,6 @@
 //!
 //! It knows the scenario's prompts and keys; it knows no endpoint and no time.
 
-use std::io::Write as _;
-
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -45,17 +43,19 @@ impl Bodies {
     pub fn render(&self, arrival: &Arrival) -> Bytes {
         let template = &self.templates[arrival.prompt % self.templates.len()];
         let Some(after) = &template.after else { return Bytes::copy_from_slice(&template.before) };
-        let room = template.before.len() + after.len() + self.run_id.len() + 32;
-        let mut body = Vec::with_capacity(room);
-        body.extend_from_slice(&template.before);
-        let n = arrival.serial;
-        let written = match self.bust {
-            CacheBust::Suffix => write!(body, " (request {n})"),
-            CacheBust::Prefix => write!(body, "[{} {n}] ", self.run_id),
-            CacheBust::User => write!(body, "User {n}: "),
-            CacheBust::Off => Ok(()),
+        let mut digits = itoa::Buffer::new();
+        let n = digits.format(arrival.serial);
+        let unique: &[&str] = match self.bust {
+            CacheBust::Suffix => &[" (request ", n, ")"],
+            CacheBust::Prefix => &["[", &self.run_id, " ", n, "] "],
+            CacheBust::User => &["User ", n, ": "],
+            CacheBust::Off => &[],
         };
-        written.expect("writing to a Vec does not fail");
+        // Of exactly its length: `Bytes` takes it over as it is.
+        let length = unique.iter().map(|part| part.len()).sum::<usize>();
+        let mut body = Vec::with_capacity(template.before.len() + length + after.len());
+        body.extend_from_slice(&template.before);
+        unique.iter().for_each(|part| body.extend_from_slice(part.as_bytes()));
         body.extend_from_slice(after);
         Bytes::from(body)
     }

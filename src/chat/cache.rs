@@ -2,30 +2,21 @@
 
 use crate::wire::fields::{HeaderFields, text};
 
-/// Headers whose value says `hit` or `true` where a cache answered: of caches in general, and of gateways to models.
-const SAY_HIT: [&[u8]; 9] = [
-    b"cache-status",
-    b"cf-cache-status",
-    b"cf-aig-cache-status",
-    b"helicone-cache",
-    b"x-cache",
-    b"x-cache-hit",
-    b"x-cache-status",
-    b"x-portkey-cache-status",
-    b"x-proxy-cache",
-];
-/// Headers that only answers from a cache have.
-const TELL_BY_THEMSELVES: [&[u8]; 1] = [b"x-litellm-cache-key"];
-
 /// Whether a cache says that it answered.
 pub(super) fn answered(fields: &HeaderFields) -> bool {
-    // An answer has few headers, and most have none of these names.
     fields.iter().any(|(name, value)| {
         let value = || text(value).unwrap_or_default();
         match name {
             // An answer made for us has no age.
             b"age" => value().trim().parse::<u64>().is_ok_and(|age| age > 0),
-            name => SAY_HIT.contains(&name) && says_hit(value()) || TELL_BY_THEMSELVES.contains(&name),
+            // Of caches in general.
+            b"cache-status" | b"cf-cache-status" | b"x-cache" | b"x-cache-hit" | b"x-cache-status"
+            | b"x-proxy-cache" => says_hit(value()),
+            // Of gateways to models.
+            b"cf-aig-cache-status" | b"helicone-cache" | b"x-portkey-cache-status" => says_hit(value()),
+            // Only answers from a cache have it.
+            b"x-litellm-cache-key" => true,
+            _ => false,
         }
     })
 }

@@ -4,6 +4,7 @@
 //! told what there is to know. It knows no schedule: whoever calls [`Endpoint::send`] decides when.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use hyper::{HeaderMap, Uri};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::alarm::Alarm;
+use super::alarm::{Alarm, Deadlines};
 pub use super::brief::{Brief, Learnt, Shot};
 use super::ended::not_connected;
 use super::exchange::{Seen, Terms, exchange};
@@ -188,7 +189,9 @@ impl Endpoint {
         let reused = connection.used();
         let request = Request::new(brief.head.clone(), brief.bodies.render(&arrival));
         let stream = brief.case.request.stream;
-        let alarm = Alarm::new(timeouts, issued, &shot.cancel, stream);
+        let deadlines = Deadlines::of(timeouts, issued, stream);
+        let (sleep, cancelled) = (pin!(deadlines.timer(issued)), pin!(shot.cancel.cancelled()));
+        let alarm = Alarm::new(deadlines, sleep, cancelled);
         let terms = Terms { start: shot.start, stream, again: brief.again };
         let mut seen = exchange(&mut connection, request, alarm, terms, brief.keep).await;
 

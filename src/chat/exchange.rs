@@ -78,7 +78,7 @@ impl Head {
 pub(super) async fn exchange(
     connection: &mut Connection,
     request: Request,
-    mut alarm: Alarm<'_>,
+    mut alarm: Alarm<'_, '_>,
     terms: Terms,
     keep: usize,
 ) -> Box<Seen> {
@@ -118,7 +118,7 @@ impl Seen {
         }
     }
 
-    async fn answered(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>, terms: Terms) {
+    async fn answered(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_, '_>, terms: Terms) {
         let status = response.status.as_u16();
         let fields = std::mem::take(&mut response.fields);
         let head = self.head.insert(Head { status, at: response.head_at, fields });
@@ -151,7 +151,13 @@ impl Seen {
         }
     }
 
-    async fn read_body(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>, terms: Terms, mut coding: Coding) {
+    async fn read_body(
+        &mut self,
+        mut response: Response<'_>,
+        mut alarm: Alarm<'_, '_>,
+        terms: Terms,
+        mut coding: Coding,
+    ) {
         let stop = loop {
             match alarm.within(response.next(), || None).await {
                 Err(stop) => break Some((stop, String::new())),
@@ -202,7 +208,7 @@ impl Seen {
         }
     }
 
-    async fn read_error(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_>, mut coding: Coding) {
+    async fn read_error(&mut self, mut response: Response<'_>, mut alarm: Alarm<'_, '_>, mut coding: Coding) {
         while self.error_body.len() < ERROR_BODY_LIMIT {
             match alarm.within(response.next(), || None).await {
                 Ok(Some(Ok(piece))) => {

@@ -22,6 +22,7 @@ const STARS: &str = "***";
 pub struct Scrubber {
     /// Every window of [`ECHO`] bytes of every encoding of every secret.
     windows: HashSet<u64>,
+    sieve: Sieve,
     /// How long an encoding of a secret can be: a text cut for scrubbing keeps this much more than is shown.
     longest: usize,
 }
@@ -42,7 +43,10 @@ impl Scrubber {
         }
         for form in encodings(secret) {
             self.longest = self.longest.max(form.len());
-            self.windows.extend(form.windows(ECHO).map(key));
+            for window in form.windows(ECHO).map(key) {
+                self.sieve.add(window);
+                self.windows.insert(window);
+            }
         }
     }
 
@@ -87,7 +91,37 @@ impl Scrubber {
     }
 
     fn echoes(&self, window: &[u8]) -> bool {
-        !self.windows.is_empty() && self.windows.contains(&key(window))
+        let window = key(window);
+        self.sieve.may_hold(window) && self.windows.contains(&window)
+    }
+}
+
+/// Says of most windows at once that they are of no secret: names that a server gives with every answer are looked through
+/// byte by byte.
+#[derive(Debug)]
+struct Sieve([u64; 128]);
+
+impl Default for Sieve {
+    fn default() -> Sieve {
+        Sieve([0; 128])
+    }
+}
+
+impl Sieve {
+    fn add(&mut self, window: u64) {
+        let (word, bit) = Sieve::place(window);
+        self.0[word] |= bit;
+    }
+
+    fn may_hold(&self, window: u64) -> bool {
+        let (word, bit) = Sieve::place(window);
+        self.0[word] & bit != 0
+    }
+
+    /// A bit of 8,192, the same for the same window: the highest of a product with 2^64 ÷ the golden ratio.
+    fn place(window: u64) -> (usize, u64) {
+        let place = window.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 51;
+        ((place / 64) as usize, 1 << (place % 64))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Everything that a server said passes through the scrubber here, before it is kept.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -40,9 +41,6 @@ pub(super) fn conclude(sample: &mut Sample, seen: &mut Seen, brief: &Brief, scru
     sample.from_cache = seen.head.as_ref().is_some_and(|head| cache::answered(&head.fields));
     sample.read_lag_max = seen.lag;
     sample.tokens = answer.usage;
-    sample.finish_reason = answer.finish_reason.as_ref().map(|text| scrubber.line(text, NAME).into());
-    sample.served_model = answer.model.as_ref().map(|text| scrubber.line(text, NAME).into());
-    sample.fingerprint = answer.fingerprint.as_ref().map(|text| scrubber.line(text, NAME).into());
     let id = seen.head.as_ref().and_then(|head| REQUEST_IDS.iter().find_map(|name| head.header(name)));
     sample.request_id = id.map(|id| scrubber.line(id, NAME).into());
     sample.answer_chars = answer.visible.then_some(answer.chars);
@@ -52,12 +50,25 @@ pub(super) fn conclude(sample: &mut Sample, seen: &mut Seen, brief: &Brief, scru
     }
     sample.bytes_in = seen.bytes_in;
     let reading = &mut seen.reading;
+    sample.finish_reason = name(&mut reading.answer.finish_reason, scrubber);
+    sample.served_model = name(&mut reading.answer.model, scrubber);
+    sample.fingerprint = name(&mut reading.answer.fingerprint, scrubber);
     sample.events = reading.answer.events;
     sample.reads = reading.reads;
     sample.token_reads = reading.pace.token_reads;
     sample.max_gap = reading.pace.max_gap;
     sample.gaps_us = std::mem::take(&mut reading.pace.gaps_us);
     sample.doubts = std::mem::take(&mut reading.pace.doubts);
+}
+
+/// A name that the server gave; moved, where nothing in it had to be replaced.
+fn name(said: &mut Option<Box<str>>, scrubber: &Scrubber) -> Option<Box<str>> {
+    let said = said.take()?;
+    let replaced = match scrubber.line(&said, NAME) {
+        Cow::Borrowed(line) if line.len() == said.len() => None,
+        line => Some(Box::from(line)),
+    };
+    Some(replaced.unwrap_or(said))
 }
 
 fn instants(sample: &mut Sample, seen: &Seen, start: Instant) {

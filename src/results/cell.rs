@@ -11,18 +11,8 @@ use jiff::Timestamp;
 const DIGITS: usize = 20;
 
 /// Appends a whole number.
-pub fn push_number(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0_u8; DIGITS];
-    let mut start = DIGITS;
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[start..]);
+pub fn push_number(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends microseconds as decimal milliseconds: `1500` is `1.5`, `12` is `0.012`, `3000` is `3`.
@@ -33,8 +23,14 @@ pub fn push_ms(out: &mut Vec<u8>, micros: u64) {
         return;
     }
     let digits = [b'.', b'0' + (rest / 100) as u8, b'0' + (rest / 10 % 10) as u8, b'0' + (rest % 10) as u8];
-    let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
-    out.extend_from_slice(&digits[..digits.len() - zeros]);
+    let length = if digits[3] != b'0' {
+        4
+    } else if digits[2] != b'0' {
+        3
+    } else {
+        2
+    };
+    out.extend_from_slice(&digits[..length]);
 }
 
 /// No time of a run is as long as this, 30 years in microseconds, and sums of such times overflow nothing.
@@ -92,7 +88,7 @@ pub fn parse_hash(cell: &[u8]) -> Option<u64> {
 ///
 /// The text has no control characters: [`printable`] saw to it.
 pub fn push_text(out: &mut Vec<u8>, text: &str) {
-    let guard = is_dangerous(text.trim_start_matches('\''));
+    let guard = is_dangerous(text.as_bytes());
     if !text.bytes().any(|byte| matches!(byte, b'"' | b',' | b'\n' | b'\r')) {
         if guard {
             out.push(b'\'');
@@ -132,7 +128,9 @@ pub fn push_opt_ms(out: &mut Vec<u8>, micros: Option<u64>) {
 /// Appends a comma, and text where there is some.
 pub fn push_opt_text(out: &mut Vec<u8>, text: Option<&str>) {
     out.push(b',');
-    push_text(out, text.unwrap_or_default());
+    if let Some(text) = text {
+        push_text(out, text);
+    }
 }
 
 /// The text of a cell; `None` where it is empty.
@@ -143,7 +141,7 @@ pub fn parse_opt_text(cell: &[u8]) -> Option<Cow<'_, str>> {
 /// The text of a cell, its guarding `'` removed, invalid UTF-8 replaced and control characters escaped.
 pub fn parse_text(cell: &[u8]) -> Cow<'_, str> {
     let text = match cell.strip_prefix(b"'") {
-        Some(rest) if is_dangerous(String::from_utf8_lossy(rest).trim_start_matches('\'')) => rest,
+        Some(rest) if is_dangerous(rest) => rest,
         _ => cell,
     };
     match String::from_utf8_lossy(text) {
@@ -152,9 +150,10 @@ pub fn parse_text(cell: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Whether a spreadsheet would compute text that begins like this.
-fn is_dangerous(text: &str) -> bool {
-    text.starts_with(['=', '+', '-', '@', '\t', '\r'])
+/// Whether a spreadsheet would compute text that begins like this, whatever apostrophes stand before it.
+fn is_dangerous(text: &[u8]) -> bool {
+    let first = text.iter().find(|byte| **byte != b'\'');
+    first.is_some_and(|first| matches!(first, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'))
 }
 
 /// The text with everything escaped that could move a cursor, hide or reorder what a person sees. Idempotent.

@@ -32,8 +32,8 @@ impl HeaderFields {
         for field in parsed {
             let (name, value) = (range(field.name.as_bytes()), range(field.value));
             fields.text[name.clone()].make_ascii_lowercase();
-            for byte in fields.text[value.clone()].iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')) {
-                *byte = b' ';
+            while let Some(at) = memchr::memchr2(b'\r', b'\n', &fields.text[value.clone()]) {
+                fields.text[value.start + at] = b' ';
             }
             fields.places.push(Place { name: short(name), value: short(value) });
         }
@@ -47,7 +47,8 @@ impl HeaderFields {
 
     /// The values of all fields of this name.
     pub(super) fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.iter().filter(move |(other, _)| *other == name.as_bytes()).map(|(_, value)| value)
+        let is_it = move |place: &&Place| place.name.len() == name.len() && self.part(&place.name) == name.as_bytes();
+        self.places.iter().filter(is_it).map(|place| self.part(&place.value))
     }
 
     /// Names and values.

@@ -71,7 +71,8 @@ impl Meter {
     /// A request begins: what follows is stamped for it. Behind its answer's first byte only so many bytes, its body, are
     /// certainly its own.
     pub(super) fn begin(&self, body: u64) {
-        self.written_before.fetch_add(self.written.swap(0, Relaxed), Relaxed);
+        raise(&self.written_before, self.written.load(Relaxed));
+        self.written.store(0, Relaxed);
         self.received.store(0, Relaxed);
         self.body.store(body, Relaxed);
         for stamp in [&self.first_write, &self.last_write, &self.last_read, &self.lag] {
@@ -100,7 +101,7 @@ impl Meter {
         let lag = stamp.and_then(|(stamp, real)| {
             let lag = real.checked_sub(stamp).filter(|lag| *lag <= now.saturating_duration_since(self.epoch));
             if lag.is_none() {
-                self.distrusted.fetch_add(1, Relaxed);
+                raise(&self.distrusted, 1);
             }
             lag
         });
@@ -112,7 +113,7 @@ impl Meter {
         // One read may have the kernel's time and the next one not: instants still never run backwards.
         self.last_read.store(self.nanos(at).max(previous), Relaxed);
         self.lag.store(lag.map_or(NONE, |lag| lag.as_nanos() as u64), Relaxed);
-        self.reads.store(self.reads.load(Relaxed) + 1, Relaxed);
+        raise(&self.reads, 1);
         let received = self.received.load(Relaxed);
         if received < 2 {
             let opening = bytes
@@ -127,11 +128,12 @@ impl Meter {
 
     /// The latest read was over at `now`, and left nothing behind if it was `drained`.
     pub(super) fn read_over(&self, now: Instant, drained: bool) {
-        let before = self.read_over.swap(self.nanos(now), Relaxed);
-        if self.empty.swap(drained, Relaxed) {
-            self.emptied.store(before, Relaxed);
+        if self.empty.load(Relaxed) {
+            self.emptied.store(self.read_over.load(Relaxed), Relaxed);
         }
-        self.drained.fetch_add(u64::from(drained), Relaxed);
+        self.read_over.store(self.nanos(now), Relaxed);
+        self.empty.store(drained, Relaxed);
+        raise(&self.drained, u64::from(drained));
     }
 
     /// Reads so far, those taken as one that it took to empty the socket; the latest counts even if more is left.
@@ -218,6 +220,11 @@ impl Meter {
     fn instant(&self, nanos: &AtomicU64) -> Option<Instant> {
         Some(nanos.load(Relaxed)).filter(|nanos| *nanos != NONE).map(|nanos| self.epoch + Duration::from_nanos(nanos))
     }
+}
+
+/// Only one task writes: it takes no operation that others would wait for.
+fn raise(count: &AtomicU64, by: u64) {
+    count.store(count.load(Relaxed) + by, Relaxed);
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! A request on its way out: its head and its body in as few buffers as is cheap.
 
-use std::io::Write as _;
-
 use bytes::Bytes;
 
 use super::request::Request;
@@ -23,7 +21,10 @@ impl Outgoing {
         let together = body.len() <= COPIED;
         let mut first = Vec::with_capacity(head.written.len() + 48 + if together { body.len() } else { 0 });
         first.extend_from_slice(&head.written);
-        write!(first, "content-length: {}\r\n\r\n", body.len()).expect("writing to a Vec does not fail");
+        let mut digits = itoa::Buffer::new();
+        for part in ["content-length: ", digits.format(body.len()), "\r\n\r\n"] {
+            first.extend_from_slice(part.as_bytes());
+        }
         if !together {
             return Outgoing { first, body, written: 0 };
         }
