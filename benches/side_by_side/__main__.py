@@ -14,8 +14,10 @@ failed, and with --strict when a claim does not hold.
 import argparse
 import datetime
 import json
+import os
 import pathlib
 import sys
+import time
 from dataclasses import asdict
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -49,8 +51,10 @@ def gather(options):
 
 
 def run(options):
-    """Every tool on every load, round by round; then the floors and ours, in several turns."""
+    """Every tool on every load, round by round; on each load the floors and ours last, in several turns."""
     members, missing, binary = gather(options)
+    if not options.short:
+        settle()
     chosen = loads.SHORT if options.short else loads.LOADS
     if options.only:
         chosen = [load for load in chosen if load.name in options.only.split(",")]
@@ -73,22 +77,29 @@ def run(options):
     }
 
 
+def settle():
+    """Waits, a minute at most, until what was built before is no longer in the load that is told with the machine."""
+    for _ in range(60):
+        if os.getloadavg()[0] < 0.5:
+            return
+        time.sleep(1)
+
+
 def order(members, load, number, rounds):
     """Who runs when in a round, with the turn.
 
     A machine changes its speed from minute to minute. What is held against each other in CPU therefore runs one right after
     the other, in every other turn the other way round; each peer is once among the first, the middle ones and the last.
     """
-    measures = [tool for tool in members if tool.floor or tool.name == verdict.OURS]
-    peers = [tool for tool in members if tool not in measures]
+    named = {tool.name: tool for tool in members}
+    # Ours stands between the two floors that it is held to.
+    last = [named.pop(name) for name in (verdict.RAW_FLOOR, verdict.FLOOR, verdict.OURS, verdict.KERNEL_FLOOR)]
+    peers = list(named.values())
     first = (number - 1) * len(peers) // rounds
     for tool in [*peers[first:], *peers[:first]]:
         yield from ((turn, tool) for turn in range(1, load.turns_of(tool) + 1))
-    # Ours stands between the two floors that it is held to.
-    raw, stamped, kernel, ours = measures
-    there = [raw, stamped, ours, kernel]
     for turn in range(1, load.turns + 1):
-        yield from ((turn, tool) for tool in (there if (number + turn) % 2 else reversed(there)))
+        yield from ((turn, tool) for tool in (last if (number + turn) % 2 else reversed(last)))
 
 
 def tell(measured, number, turn):

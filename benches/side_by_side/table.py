@@ -19,6 +19,12 @@ class Result:
         self.told = told
         self.tools = told["tools"]
         self.rows = told["rows"]
+        seen = {}
+        for row in self.rows:
+            # Results from before there were turns: the order in which they came.
+            at = (row["round"], row["load"], row["tool"])
+            seen[at] = seen.get(at, 0) + 1
+            row.setdefault("turn", seen[at])
         self.late_limits = {load["name"]: load["may_be_late"] for load in told["loads"]}
 
     def by_turn(self, tool, load, field):
@@ -96,11 +102,12 @@ def markdown(result):
     """The block for the README: where and when, the table, what is to be known of it."""
     told = result.told
     sizes = "" if not told["short"] else " **Small loads, to prove that the script works: these are no results.**"
-    turns = max((row["turn"] for row in told["rows"]), default=1)
-    several = f" ({turns} turns in each for the floors and lamb-load)" if turns > 1 else ""
+    turns = max((row["turn"] for row in result.rows if row["load"] != "start"), default=1)
+    several = f", {turns} turns in each for the floors and lamb-load" if turns > 1 else ""
     rounds = "one round" if told["rounds"] == 1 else f"{told['rounds']} rounds"
+    medians = ": medians, ranges in brackets" if told["rounds"] * turns > 1 else ""
     lines = [
-        f"{told['machine']}. {told['date']}, `python3 benches/side_by_side`, {rounds}{several}: medians, ranges in brackets.{sizes}",
+        f"{told['machine']}. {told['date']}, `python3 benches/side_by_side`, {rounds}{several}{medians}.{sizes}",
         "",
         "| " + " | ".join(HEAD) + " |",
         "|" + "---|" * len(HEAD),

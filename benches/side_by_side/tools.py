@@ -13,6 +13,7 @@ from typing import Callable
 
 import obtain
 import truth
+import verdict
 
 HERE = pathlib.Path(__file__).resolve().parent
 BODY = '{"model":"m","messages":[{"role":"user","content":"Say hello."}]}'
@@ -145,9 +146,9 @@ def wrk(install):
     binary = obtain.debian("wrk", "wrk", install)
 
     def command(load, url, _):
-        # It knows only how long, not how many. Two seconds are one answer a user of a second's burst, one is some
-        # 40,000 requests of a closed loop.
-        seconds = 2 if load.kind == "burst" else 1
+        # It knows only how long, not how many. Two seconds are one answer a user of a second's burst, and some 100,000
+        # requests of a closed loop.
+        seconds = 1 if load.kind == "start" else 2
         return [binary, "-t1", f"-c{load.connections}", f"-d{seconds}s", "--timeout", "30s", "-s", HERE / "post.lua", url + CHAT]
 
     return Tool("wrk", ("burst", "closed", "start"), command, sums, debian_version("wrk"), timed=True)
@@ -209,7 +210,7 @@ PEERS = [
     ("llm-bench", llm_bench),
 ]
 FLOORS = [
-    ("raw", "floor: bytes over tokio"),
-    ("hyper", "floor: hyper, stamping socket"),
-    ("kernel", "floor: hyper, kernel time"),
+    ("raw", verdict.RAW_FLOOR),
+    ("hyper", verdict.FLOOR),
+    ("kernel", verdict.KERNEL_FLOOR),
 ]

@@ -5,6 +5,7 @@ import statistics
 from table import number, signed
 
 OURS = "lamb-load"
+RAW_FLOOR = "floor: bytes over tokio"
 FLOOR, KERNEL_FLOOR = "floor: hyper, stamping socket", "floor: hyper, kernel time"
 NEAR = 1.3
 LATENCY = ("burst-10000", "streams-500", "streams-5000")
