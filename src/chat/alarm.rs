@@ -25,6 +25,7 @@ pub(super) struct Alarm<'a, 'token> {
 /// By when what has to have happened.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadlines {
+    issued: Instant,
     total: Instant,
     first_token: Option<Duration>,
     idle: Option<Duration>,
@@ -35,9 +36,10 @@ pub(super) struct Deadlines {
 }
 
 impl Deadlines {
-    /// Those of a request that begins now. Only of an answer that is to be streamed a first token can be awaited.
+    /// Those of a request that begins at `issued`. Only of an answer that is to be streamed a first token can be awaited.
     pub(super) fn of(timeouts: &Timeouts, issued: Instant, stream: bool) -> Deadlines {
         Deadlines {
+            issued,
             total: later(issued, timeouts.total),
             first_token: timeouts.first_token.filter(|_| stream),
             idle: timeouts.idle,
@@ -46,9 +48,9 @@ impl Deadlines {
         }
     }
 
-    /// A timer that rings at the earliest.
-    pub(super) fn timer(&self, issued: Instant) -> Sleep {
-        sleep_until(self.due(issued).0)
+    /// A timer that rings at the first of them.
+    pub(super) fn timer(&self) -> Sleep {
+        sleep_until(self.due(self.issued).0)
     }
 
     /// The earliest deadline as things stand at `now`, and what missing it means.
@@ -167,7 +169,7 @@ mod tests {
     async fn the_first_token_is_counted_from_sent_and_total_from_issued() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
         let deadlines = Deadlines::of(&timeouts(Some(100), None, 1000), start, true);
-        let (sleep, cancelled) = (pin!(deadlines.timer(start)), pin!(cancel.cancelled()));
+        let (sleep, cancelled) = (pin!(deadlines.timer()), pin!(cancel.cancelled()));
         let mut alarm = Alarm::new(deadlines, sleep, cancelled);
         assert_eq!(ring(&mut alarm, Some(start + MS(30))).await, Stop::FirstTokenTimeout);
         assert_eq!(start.elapsed(), MS(130));
@@ -180,7 +182,7 @@ mod tests {
     async fn what_is_never_sent_has_no_first_token_to_wait_for_and_ends_by_total() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
         let deadlines = Deadlines::of(&timeouts(Some(100), None, 250), start, true);
-        let (sleep, cancelled) = (pin!(deadlines.timer(start)), pin!(cancel.cancelled()));
+        let (sleep, cancelled) = (pin!(deadlines.timer()), pin!(cancel.cancelled()));
         let mut alarm = Alarm::new(deadlines, sleep, cancelled);
         assert_eq!(ring(&mut alarm, None).await, Stop::TotalTimeout);
         assert_eq!(start.elapsed(), MS(250));
@@ -190,7 +192,7 @@ mod tests {
     async fn idle_is_counted_from_the_last_read_and_only_once_there_was_one() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
         let deadlines = Deadlines::of(&timeouts(None, Some(50), 1000), start, true);
-        let (sleep, cancelled) = (pin!(deadlines.timer(start)), pin!(cancel.cancelled()));
+        let (sleep, cancelled) = (pin!(deadlines.timer()), pin!(cancel.cancelled()));
         let mut alarm = Alarm::new(deadlines, sleep, cancelled);
         assert!(alarm.within(tokio::time::sleep(MS(200)), || None).await.is_ok());
         alarm.arrived(Instant::now()).unwrap();
@@ -204,7 +206,7 @@ mod tests {
     async fn what_arrived_in_time_counts_though_it_is_read_late_and_what_arrived_late_does_not() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
         let deadlines = Deadlines::of(&timeouts(None, None, 100), start, true);
-        let (sleep, cancelled) = (pin!(deadlines.timer(start)), pin!(cancel.cancelled()));
+        let (sleep, cancelled) = (pin!(deadlines.timer()), pin!(cancel.cancelled()));
         let mut alarm = Alarm::new(deadlines, sleep, cancelled);
         tokio::time::advance(MS(500)).await;
         assert_eq!(alarm.within(async { 7 }, || None).await, Ok(7));
@@ -216,7 +218,7 @@ mod tests {
     async fn a_request_that_is_called_off_stops_at_once() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
         let deadlines = Deadlines::of(&timeouts(None, None, 100), start, true);
-        let (sleep, cancelled) = (pin!(deadlines.timer(start)), pin!(cancel.cancelled()));
+        let (sleep, cancelled) = (pin!(deadlines.timer()), pin!(cancel.cancelled()));
         let mut alarm = Alarm::new(deadlines, sleep, cancelled);
         cancel.cancel();
         assert_eq!(ring(&mut alarm, None).await, Stop::Cancelled);

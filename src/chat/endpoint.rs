@@ -190,7 +190,7 @@ impl Endpoint {
         let request = Request::new(brief.head.clone(), brief.bodies.render(&arrival));
         let stream = brief.case.request.stream;
         let deadlines = Deadlines::of(timeouts, issued, stream);
-        let (sleep, cancelled) = (pin!(deadlines.timer(issued)), pin!(shot.cancel.cancelled()));
+        let (sleep, cancelled) = (pin!(deadlines.timer()), pin!(shot.cancel.cancelled()));
         let alarm = Alarm::new(deadlines, sleep, cancelled);
         let terms = Terms { start: shot.start, stream, again: brief.again };
         let mut seen = exchange(&mut connection, request, alarm, terms, brief.keep).await;

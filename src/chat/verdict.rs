@@ -64,11 +64,11 @@ pub(super) fn conclude(sample: &mut Sample, seen: &mut Seen, brief: &Brief, scru
 /// A name that the server gave; moved, where nothing in it had to be replaced.
 fn name(said: &mut Option<Box<str>>, scrubber: &Scrubber) -> Option<Box<str>> {
     let said = said.take()?;
-    let replaced = match scrubber.line(&said, NAME) {
-        Cow::Borrowed(line) if line.len() == said.len() => None,
-        line => Some(Box::from(line)),
-    };
-    Some(replaced.unwrap_or(said))
+    match scrubber.line(&said, NAME) {
+        Cow::Borrowed(line) if line.len() == said.len() => {}
+        line => return Some(line.into()),
+    }
+    Some(said)
 }
 
 fn instants(sample: &mut Sample, seen: &Seen, start: Instant) {

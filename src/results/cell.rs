@@ -23,14 +23,8 @@ pub fn push_ms(out: &mut Vec<u8>, micros: u64) {
         return;
     }
     let digits = [b'.', b'0' + (rest / 100) as u8, b'0' + (rest / 10 % 10) as u8, b'0' + (rest % 10) as u8];
-    let length = if digits[3] != b'0' {
-        4
-    } else if digits[2] != b'0' {
-        3
-    } else {
-        2
-    };
-    out.extend_from_slice(&digits[..length]);
+    let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
+    out.extend_from_slice(&digits[..digits.len() - zeros]);
 }
 
 /// No time of a run is as long as this, 30 years in microseconds, and sums of such times overflow nothing.

@@ -229,9 +229,7 @@ impl CaseRows {
             Entry::Vacant(_) if *room == Some(0) => return false,
             Entry::Vacant(new) => {
                 *room = room.map(|room| room - 1);
-                // Of a file from anywhere nobody knows how many rows a round really has.
-                let expected = self.facts.requests.filter(|_| room.is_none()).unwrap_or(0);
-                new.insert(Tally::new(limits).expecting(expected))
+                new.insert(Tally::new(limits).expecting(expected(&self.facts, *room)))
             }
         };
         tally.observe(seen);
@@ -256,6 +254,12 @@ impl CaseRows {
         let (facts, warmups) = (self.facts, self.warmups);
         CaseRun { facts, summary, rounds, client, validity, gates, warmups, samples: Vec::new(), picture }
     }
+}
+
+/// Requests that a round will have. Where rounds are bounded they come from a file, and what that promises is not believed:
+/// a place for each would be memory for nothing.
+fn expected(facts: &CaseFacts, room: Option<usize>) -> u64 {
+    facts.requests.filter(|_| room.is_none()).unwrap_or(0)
 }
 
 /// What the client saw of itself in all of these rounds; `None` if it did not say of every one: a part would look as
@@ -297,5 +301,16 @@ fn subject(facts: &CaseFacts, preflights: &[Preflight]) -> Subject {
         spread_ms: facts.spread_ms,
         length_asked: facts.length_asked,
         lone_s: alone.and_then(Preflight::lone_s),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_promises_of_its_rounds_takes_no_memory() {
+        let facts = CaseFacts { requests: Some(100_000), ..CaseFacts::default() };
+        assert_eq!((expected(&facts, None), expected(&facts, Some(MOST_ROUNDS))), (100_000, 0));
     }
 }

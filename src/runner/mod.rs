@@ -258,7 +258,7 @@ impl<'a> Hall<'a> {
         self.setup.allowance.tell(&mut seen);
         tell(Event::RoundEnded { case, round: number, facts: &seen });
         work.rounds.push(Summary::of(work.subject.of_round(number), &tally));
-        work.pooled.absorb(tally);
+        work.pooled += tally;
         work.facts.merge(&seen);
         Ok(())
     }

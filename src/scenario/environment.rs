@@ -77,20 +77,23 @@ pub fn placeholders(text: &str) -> Vec<Placeholder> {
     let mut from = 0;
     while let Some(start) = text[from..].find("${").map(|at| from + at) {
         from = start + 2;
-        let Some(end) = text[from..].find('}').map(|at| from + at) else { break };
-        let name = from..text[from..end].find(":-").map_or(end, |at| from + at);
-        if is_name(&text[name.clone()]) {
-            let default = (name.end + 2).min(end)..end;
-            found.push(Placeholder { whole: start..end + 1, name, default });
-            from = end + 1;
+        let length = text[from..].bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+        let name = from..from + length;
+        let rest = &text[name.end..];
+        let default = match rest.strip_prefix(":-") {
+            // Without an end there is none behind it either.
+            Some(inside) => match inside.find('}') {
+                Some(length) => name.end + 2..name.end + 2 + length,
+                None => break,
+            },
+            None => name.end..name.end,
+        };
+        if is_name(&text[name.clone()]) && text[default.end..].starts_with('}') {
+            from = default.end + 1;
+            found.push(Placeholder { whole: start..from, name, default });
         }
     }
     found
-}
-
-/// The names that a text asks for.
-pub fn names(text: &str) -> Vec<String> {
-    placeholders(text).into_iter().map(|found| text[found.name].to_owned()).collect()
 }
 
 fn is_name(name: &str) -> bool {

@@ -139,17 +139,18 @@ pub fn mask(text: &str, ranges: &[Range<usize>]) -> String {
 /// Where a file too broken to be read as TOML may hold secrets: the strings behind keys of such names, userinfo, and
 /// words that look like keys.
 pub fn suspicious(text: &str) -> Vec<Range<usize>> {
-    // To compile the pattern takes milliseconds of a start, and most flags hold none of this.
+    const KEYS: [&str; 6] = ["key", "token", "secret", "cookie", "auth", "password"];
+    // To compile the pattern takes milliseconds of a start, and most values of `--set` hold none of this.
     let lower = text.to_ascii_lowercase();
-    if !["key", "token", "secret", "cookie", "auth", "password", "://", "sk-"].iter().any(|hint| lower.contains(hint)) {
+    if text.is_ascii() && !KEYS.iter().chain(&["://", "sk-"]).any(|hint| lower.contains(hint)) {
         return Vec::new();
     }
     static SUSPICIOUS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(concat!(
-            r#"(?i)[\w-]*(?:key|token|secret|cookie|auth|password)[\w-]*["']?\s*=\s*(?P<value>"[^"\n]*"?|'[^'\n]*'?|[^"'\s\[{][^\n]*)"#,
-            r"|://(?P<userinfo>[^/\s@]+)@|(?P<key>\bsk-[A-Za-z0-9_-]+)"
-        ))
-        .expect("a literal pattern, compiled by a test")
+        let keys = KEYS.join("|");
+        let value = r#"(?P<value>"[^"\n]*"?|'[^'\n]*'?|[^"'\s\[{][^\n]*)"#;
+        let others = r"://(?P<userinfo>[^/\s@]+)@|(?P<key>\bsk-[A-Za-z0-9_-]+)";
+        Regex::new(&format!(r#"(?i)[\w-]*(?:{keys})[\w-]*["']?\s*=\s*{value}|{others}"#))
+            .expect("a literal pattern, compiled by a test")
     });
     let group = |found: regex::Captures<'_>| {
         ["value", "userinfo", "key"].into_iter().find_map(|name| found.name(name).map(|group| group.range()))
@@ -175,6 +176,19 @@ mod tests {
         let text = r#"api_key = "${KEY:-hunter2}x""#;
         let secret = 10..text.len();
         assert_eq!(mask(text, std::slice::from_ref(&secret)), r#"api_key = "${KEY:-*******}*""#);
+    }
+
+    #[test]
+    fn each_way_of_writing_a_secret_is_suspicious_by_itself() {
+        let keys = ["api_key", "x-TOKEN", "secret", "cookie", "Auth", "password", "to\u{212a}en"];
+        let lines = keys
+            .iter()
+            .map(|key| format!("{key} = hunter2"))
+            .chain(["u = http://hunter2@h", "k = [sk-hunter2]"].map(str::to_owned));
+        for line in lines {
+            assert!(!mask(&line, &suspicious(&line)).contains("hunter2"), "{line}");
+        }
+        assert!(suspicious("users = [10]").is_empty());
     }
 
     #[test]

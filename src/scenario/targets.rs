@@ -50,7 +50,7 @@ impl Work<'_, '_> {
         let lookup = if self.chosen { self.desk.lookup } else { &nothing };
         match environment::fill(text, lookup) {
             Ok(filled) if self.chosen => {
-                self.desk.environment.extend(environment::names(text));
+                self.desk.environment.extend(filled.parts.iter().map(|(_, name)| name.clone()));
                 Some(filled)
             }
             // What it holds is not known here, and not needed.

@@ -210,8 +210,8 @@ impl Summary {
         }
     }
 
-    /// The numbers of a case whose rounds have these. Of a single one they are the same: all its values would only be
-    /// ranked again.
+    /// The numbers of a case: of `pooled`, the sum of rounds that have these numbers. A single round's are the case's own but
+    /// for what it tells of the server: all its values would only be ranked again.
     pub fn of_rounds(subject: Subject, pooled: &Tally, rounds: &[Summary]) -> Summary {
         match rounds {
             [only] => {
@@ -325,10 +325,12 @@ mod tests {
     #[test]
     fn a_case_of_one_round_has_that_rounds_numbers_and_an_answer_about_the_server() {
         let tally = tally(&burst());
-        let rounds = [Summary::of(subject().of_round(1), &tally)];
-        let case = Summary::of_rounds(subject(), &tally, &rounds);
-        assert_eq!(case, Summary::of(subject(), &tally));
-        assert_ne!(case.inference, rounds[0].inference);
+        for subject in [subject(), Subject { closed: true, ..subject() }, Subject { cold: true, ..subject() }] {
+            let rounds = [Summary::of(subject.of_round(1), &tally)];
+            let case = Summary::of_rounds(subject.clone(), &tally, &rounds);
+            assert_eq!(case, Summary::of(subject.clone(), &tally));
+            assert_eq!(case.inference == rounds[0].inference, subject.closed);
+        }
     }
 
     #[test]

@@ -44,16 +44,12 @@ struct Moments {
 impl Values {
     /// Takes in one value.
     pub fn add(&mut self, value: u64) {
-        self.moments.add(value);
+        self.moments.add(value, 1);
         match &mut self.kept {
-            Kept::Exact(values) => {
-                values.push(value);
-                if values.len() > EXACT_LIMIT {
-                    self.settle();
-                }
-            }
+            Kept::Exact(values) => values.push(value),
             Kept::Rough(histogram) => record(histogram, value, 1),
         }
+        self.settle();
     }
 
     /// Keeps a place for so many, so that they need not move when they become more. Memory is only taken where they come.
@@ -141,20 +137,18 @@ impl AddAssign<&Values> for Values {
 }
 
 impl Moments {
-    fn add(&mut self, value: u64) {
-        let wide = u128::from(value);
-        self.min = if self.n == 0 { value } else { self.min.min(value) };
-        self.max = self.max.max(value);
-        self.n += 1;
-        self.sum += wide;
-        // The square of 64 bits has room in 128; only so many of them may have none.
-        self.squares = self.squares.saturating_add(wide * wide);
-    }
-
-    fn add_times(&mut self, value: u64, times: u64) {
+    fn add(&mut self, value: u64, times: u64) {
         let (wide, times_wide) = (u128::from(value), u128::from(times));
-        let squares = (wide * wide).saturating_mul(times_wide);
-        *self += Moments { n: times, sum: wide * times_wide, squares, min: value, max: value };
+        // The square of 64 bits has room in 128; only so many of them may have none.
+        let square = wide * wide;
+        let one = Moments {
+            n: times,
+            sum: wide * times_wide,
+            squares: if times == 1 { square } else { square.saturating_mul(times_wide) },
+            min: value,
+            max: value,
+        };
+        *self += one;
     }
 
     fn mean(&self) -> Option<f64> {
@@ -212,7 +206,7 @@ impl Pooled {
     pub fn to_values(&self) -> Values {
         let mut moments = Moments::default();
         for (value, times) in steps(&self.0, None, None) {
-            moments.add_times(value, times);
+            moments.add(value, times);
         }
         Values { kept: Kept::Rough(self.0.clone()), moments }
     }

@@ -32,7 +32,7 @@ impl HeaderFields {
         for field in parsed {
             let (name, value) = (range(field.name.as_bytes()), range(field.value));
             fields.text[name.clone()].make_ascii_lowercase();
-            while let Some(at) = memchr::memchr2(b'\r', b'\n', &fields.text[value.clone()]) {
+            for at in memchr::memchr2_iter(b'\r', b'\n', field.value) {
                 fields.text[value.start + at] = b' ';
             }
             fields.places.push(Place { name: short(name), value: short(value) });
@@ -47,7 +47,7 @@ impl HeaderFields {
 
     /// The values of all fields of this name.
     pub(super) fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
-        let is_it = move |place: &&Place| place.name.len() == name.len() && self.part(&place.name) == name.as_bytes();
+        let is_it = move |place: &&Place| self.part(&place.name) == name.as_bytes();
         self.places.iter().filter(is_it).map(|place| self.part(&place.value))
     }
 
