@@ -157,6 +157,15 @@ mod tests {
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
+    /// An alarm of this name, for a stream that was asked for at `start`.
+    macro_rules! set {
+        ($alarm:ident, $timeouts:expr, $start:expr, $cancel:expr) => {
+            let deadlines = Deadlines::of(&$timeouts, $start, true);
+            let (sleep, cancelled) = (pin!(deadlines.timer()), pin!($cancel.cancelled()));
+            let mut $alarm = Alarm::new(deadlines, sleep, cancelled);
+        };
+    }
+
     fn timeouts(first_token: Option<u64>, idle: Option<u64>, total: u64) -> Timeouts {
         Timeouts { connect: MS(1), first_token: first_token.map(MS), idle: idle.map(MS), total: MS(total) }
     }
@@ -168,9 +177,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_token_is_counted_from_sent_and_total_from_issued() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let deadlines = Deadlines::of(&timeouts(Some(100), None, 1000), start, true);
-        let (sleep, cancelled) = (pin!(deadlines.timer()), pin!(cancel.cancelled()));
-        let mut alarm = Alarm::new(deadlines, sleep, cancelled);
+        set!(alarm, timeouts(Some(100), None, 1000), start, cancel);
         assert_eq!(ring(&mut alarm, Some(start + MS(30))).await, Stop::FirstTokenTimeout);
         assert_eq!(start.elapsed(), MS(130));
         alarm.token();
@@ -181,9 +188,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_never_sent_has_no_first_token_to_wait_for_and_ends_by_total() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let deadlines = Deadlines::of(&timeouts(Some(100), None, 250), start, true);
-        let (sleep, cancelled) = (pin!(deadlines.timer()), pin!(cancel.cancelled()));
-        let mut alarm = Alarm::new(deadlines, sleep, cancelled);
+        set!(alarm, timeouts(Some(100), None, 250), start, cancel);
         assert_eq!(ring(&mut alarm, None).await, Stop::TotalTimeout);
         assert_eq!(start.elapsed(), MS(250));
     }
@@ -191,9 +196,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn idle_is_counted_from_the_last_read_and_only_once_there_was_one() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let deadlines = Deadlines::of(&timeouts(None, Some(50), 1000), start, true);
-        let (sleep, cancelled) = (pin!(deadlines.timer()), pin!(cancel.cancelled()));
-        let mut alarm = Alarm::new(deadlines, sleep, cancelled);
+        set!(alarm, timeouts(None, Some(50), 1000), start, cancel);
         assert!(alarm.within(tokio::time::sleep(MS(200)), || None).await.is_ok());
         alarm.arrived(Instant::now()).unwrap();
         assert!(alarm.within(tokio::time::sleep(MS(49)), || None).await.is_ok());
@@ -205,9 +208,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_arrived_in_time_counts_though_it_is_read_late_and_what_arrived_late_does_not() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let deadlines = Deadlines::of(&timeouts(None, None, 100), start, true);
-        let (sleep, cancelled) = (pin!(deadlines.timer()), pin!(cancel.cancelled()));
-        let mut alarm = Alarm::new(deadlines, sleep, cancelled);
+        set!(alarm, timeouts(None, None, 100), start, cancel);
         tokio::time::advance(MS(500)).await;
         assert_eq!(alarm.within(async { 7 }, || None).await, Ok(7));
         assert_eq!(alarm.arrived(start + MS(100)), Ok(()));
@@ -217,9 +218,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_is_called_off_stops_at_once() {
         let (start, cancel) = (Instant::now(), CancellationToken::new());
-        let deadlines = Deadlines::of(&timeouts(None, None, 100), start, true);
-        let (sleep, cancelled) = (pin!(deadlines.timer()), pin!(cancel.cancelled()));
-        let mut alarm = Alarm::new(deadlines, sleep, cancelled);
+        set!(alarm, timeouts(None, None, 100), start, cancel);
         cancel.cancel();
         assert_eq!(ring(&mut alarm, None).await, Stop::Cancelled);
     }

@@ -79,8 +79,10 @@ pub fn placeholders(text: &str) -> Vec<Placeholder> {
         from = start + 2;
         let length = text[from..].bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
         let name = from..from + length;
-        let rest = &text[name.end..];
-        let default = match rest.strip_prefix(":-") {
+        if !is_name(&text[name.clone()]) {
+            continue;
+        }
+        let default = match text[name.end..].strip_prefix(":-") {
             // Without an end there is none behind it either.
             Some(inside) => match inside.find('}') {
                 Some(length) => name.end + 2..name.end + 2 + length,
@@ -88,7 +90,7 @@ pub fn placeholders(text: &str) -> Vec<Placeholder> {
             },
             None => name.end..name.end,
         };
-        if is_name(&text[name.clone()]) && text[default.end..].starts_with('}') {
+        if text[default.end..].starts_with('}') {
             from = default.end + 1;
             found.push(Placeholder { whole: start..from, name, default });
         }

@@ -139,17 +139,17 @@ pub fn mask(text: &str, ranges: &[Range<usize>]) -> String {
 /// Where a file too broken to be read as TOML may hold secrets: the strings behind keys of such names, userinfo, and
 /// words that look like keys.
 pub fn suspicious(text: &str) -> Vec<Range<usize>> {
-    const KEYS: [&str; 6] = ["key", "token", "secret", "cookie", "auth", "password"];
+    const WORDS: [&str; 6] = ["key", "token", "secret", "cookie", "auth", "password"];
     // To compile the pattern takes milliseconds of a start, and most values of `--set` hold none of this.
     let lower = text.to_ascii_lowercase();
-    if text.is_ascii() && !KEYS.iter().chain(&["://", "sk-"]).any(|hint| lower.contains(hint)) {
+    if text.is_ascii() && !WORDS.iter().chain(&["://", "sk-"]).any(|hint| lower.contains(hint)) {
         return Vec::new();
     }
     static SUSPICIOUS: LazyLock<Regex> = LazyLock::new(|| {
-        let keys = KEYS.join("|");
+        let words = WORDS.join("|");
         let value = r#"(?P<value>"[^"\n]*"?|'[^'\n]*'?|[^"'\s\[{][^\n]*)"#;
         let others = r"://(?P<userinfo>[^/\s@]+)@|(?P<key>\bsk-[A-Za-z0-9_-]+)";
-        Regex::new(&format!(r#"(?i)[\w-]*(?:{keys})[\w-]*["']?\s*=\s*{value}|{others}"#))
+        Regex::new(&format!(r#"(?i)[\w-]*(?:{words})[\w-]*["']?\s*=\s*{value}|{others}"#))
             .expect("a literal pattern, compiled by a test")
     });
     let group = |found: regex::Captures<'_>| {

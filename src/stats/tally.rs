@@ -73,7 +73,7 @@ impl Tally {
     /// the kernel has to clear: a tenth of what a closed loop cost on a machine where that is slow.
     pub fn expecting(mut self, requests: u64) -> Tally {
         self.expected = requests;
-        // What most requests have; a place that stays empty costs no memory.
+        // What a request has at most once.
         let each = [
             &mut self.latency,
             &mut self.latency_from_due,
@@ -82,8 +82,11 @@ impl Tally {
             &mut self.tpot,
             &mut self.max_gap,
             &mut self.send_lag,
+            &mut self.connect,
             &mut self.usage.input,
             &mut self.usage.output,
+            &mut self.estimate.input,
+            &mut self.estimate.output,
         ];
         each.into_iter().for_each(|values| values.expect(requests));
         self

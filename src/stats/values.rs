@@ -17,6 +17,8 @@ pub const EXACT_LIMIT: usize = 100_000;
 pub struct Values {
     kept: Kept,
     moments: Moments,
+    /// Places to keep when the first one comes.
+    room: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -46,17 +48,20 @@ impl Values {
     pub fn add(&mut self, value: u64) {
         self.moments.add(value, 1);
         match &mut self.kept {
-            Kept::Exact(values) => values.push(value),
+            Kept::Exact(values) => {
+                if values.is_empty() {
+                    values.reserve_exact(self.room);
+                }
+                values.push(value);
+            }
             Kept::Rough(histogram) => record(histogram, value, 1),
         }
         self.settle();
     }
 
-    /// Keeps a place for so many, so that they need not move when they become more. Memory is only taken where they come.
+    /// Once the first one comes, keeps a place for so many: they need not move when they become more.
     pub fn expect(&mut self, values: u64) {
-        if let Kept::Exact(kept) = &mut self.kept {
-            kept.reserve_exact(room(values));
-        }
+        self.room = room(values);
     }
 
     /// How many.
@@ -208,7 +213,7 @@ impl Pooled {
         for (value, times) in steps(&self.0, None, None) {
             moments.add(value, times);
         }
-        Values { kept: Kept::Rough(self.0.clone()), moments }
+        Values { kept: Kept::Rough(self.0.clone()), moments, room: 0 }
     }
 
     /// HdrHistogram V2, for `run.json`.
@@ -321,6 +326,20 @@ mod tests {
             assert!((exact - rough).abs() <= 0.001 * exact + 110.0, "rank {rank}: {exact} became {rough}");
         }
         assert_eq!((rough.n(), rough.max(), after.at(rough.n())), (EXACT_LIMIT as u64 + 1, exact.max(), None));
+    }
+
+    #[test]
+    fn places_are_kept_for_as_many_as_are_expected_once_the_first_one_comes() {
+        let places = |expected, first: &[u64]| {
+            let mut values = Values::default();
+            values.expect(expected);
+            first.iter().for_each(|value| values.add(*value));
+            match values.kept {
+                Kept::Exact(kept) => kept.capacity(),
+                Kept::Rough(_) => panic!("too few for a histogram"),
+            }
+        };
+        assert_eq!([places(5000, &[]), places(5000, &[7]), places(u64::MAX, &[7])], [0, 5000, EXACT_LIMIT]);
     }
 
     #[test]

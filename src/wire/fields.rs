@@ -47,8 +47,7 @@ impl HeaderFields {
 
     /// The values of all fields of this name.
     pub(super) fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
-        let is_it = move |place: &&Place| self.part(&place.name) == name.as_bytes();
-        self.places.iter().filter(is_it).map(|place| self.part(&place.value))
+        self.iter().filter(move |(other, _)| *other == name.as_bytes()).map(|(_, value)| value)
     }
 
     /// Names and values.
