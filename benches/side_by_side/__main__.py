@@ -125,7 +125,10 @@ def main():
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.short else 3)
     if options.render:
-        told = json.loads(pathlib.Path(options.render).read_text())
+        try:
+            told = json.loads(pathlib.Path(options.render).read_text())
+        except (OSError, ValueError) as problem:
+            parser.error(f"--render {options.render}: {problem}")
     else:
         truth.prepare()
         measure.adopt_orphans()

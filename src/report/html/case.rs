@@ -223,7 +223,12 @@ fn picture(case: &CaseRun) -> String {
     curves.push(Drawn { class: "curve", curve: &picture.headline });
     let axis = if case.summary.subject.cold { "time since all were due" } else { "time since the request was sent" };
     let marks = [("P50", 0.5, order.median), ("P90", 0.9, order.p90), ("P99", 0.99, order.p99)];
-    ecdf::draw(&curves, &marks, axis, &ecdf::in_words(&case.summary))
+    let label = ecdf::in_words(&case.summary);
+    if is_struck(case, &case.summary.headline) {
+        // The shape may show what went wrong; no number in it stands there as if it were one.
+        return ecdf::draw(&curves, &[], axis, &format!("{label} (not to be believed)"));
+    }
+    ecdf::draw(&curves, &marks, axis, &label)
 }
 
 /// What the burst tells about the server, or why it tells nothing.

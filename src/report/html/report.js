@@ -129,7 +129,7 @@
   }
 
   const ORDERS = [
-    ["user", (row) => row.place], ["first token", (row) => row.at], ["end of the answer", (row) => row.end],
+    ["user", (row) => row.user], ["first token", (row) => row.at], ["end of the answer", (row) => row.end],
     ["time taken", (row) => row.end - row.begin], ["outcome", (row) => (row.ok ? 1 : 0)],
   ];
 

@@ -107,6 +107,9 @@ fn what_is_not_to_be_believed_is_struck_in_words_and_for_the_eye() {
     let page = words(&run);
     assert!(page.contains("Invalid measurement") && page.contains("not to be believed"));
     assert!(page.contains("<s class=\"struck\">1.") && !words(&some_run()).contains("<s class"));
+    // Nor does its curve bear percentiles as if they were numbers.
+    let marks = |page: &str| page.matches("class=\"mark-name\"").count();
+    assert!(marks(&page) < marks(&words(&some_run())));
 }
 
 #[test]
