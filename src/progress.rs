@@ -108,7 +108,7 @@ impl Progress {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
             Event::RoundEnded { .. } => self.board.now().round = None,
-            Event::PreflightEnded { .. } | Event::CaseEnded(_) => {}
+            Event::PreflightEnded { .. } => {}
         }
     }
 

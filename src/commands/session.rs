@@ -1,5 +1,6 @@
 //! One run, from plan to files: the runner's events on their way to screen, CSV and answers.
 
+use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use crate::runner::{self, Setup};
 use crate::sample::{Phase, Sample};
 use crate::scenario::Resolved;
 use crate::scenario::plan::{Case, Plan};
+use crate::stats::{GateResult, GateState};
 
 /// Users up to which every request has its line.
 const LINES: u64 = 100;
@@ -100,18 +102,18 @@ pub(super) fn carry_out(resolved: Resolved, baseline: Option<Found>, terms: &Ter
         run_id: writer.id().to_owned(),
         stop: terms.interruption.stop.clone(),
         keep_answers: terms.output.responses.is_some(),
-        fail_fast: terms.fail_fast,
         allowance,
     };
     let crews = crews()?;
-    let mut session = Session::begin(&plan, terms, writer)?;
+    let session = RefCell::new(Session::begin(&plan, terms, writer)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         tokio::spawn(terms.interruption.clone().listen(terms.grace, warn));
-        runner::run(&plan, &setup, &crews, |event| session.tell(event)).await
+        let tell = |event: Event<'_>| session.borrow_mut().tell(event);
+        runner::run(&plan, &setup, &crews, tell, |case| session.borrow().goes_on(case)).await
     });
     // What was measured until then is kept, whatever happened.
-    session.end(ended, &embedded, baseline.as_ref())
+    session.into_inner().end(ended, &embedded, baseline.as_ref())
 }
 
 /// The threads that send.
@@ -193,6 +195,13 @@ impl<'a> Session<'a> {
             self.progress.above(|| warn(&format!("warning: {trouble}")));
             self.told.push(trouble);
         }
+    }
+
+    /// Whether there is to be another case after this one.
+    fn goes_on(&self, case: usize) -> bool {
+        let failed = |gate: &GateResult| matches!(gate.state, GateState::Failed { .. });
+        let stands = || self.record.writer().so_far().and_then(|cases| cases.into_iter().nth(case));
+        !self.terms.fail_fast || !stands().is_some_and(|case| case.gates.iter().any(failed))
     }
 
     fn preflight_ended(&mut self, target: &str, model: &str, diagnosis: &Diagnosis) {

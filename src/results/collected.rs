@@ -197,27 +197,25 @@ impl Collected {
 
     /// The run that these rows and this manifest make.
     pub(super) fn into_run(self, manifest: Manifest, state: State) -> Run {
-        let Collected { cases, preflights, samples, rows, .. } = self;
+        let mut cases = self.cases(&manifest);
+        let Collected { preflights, samples, rows, .. } = self;
+        for (place, sample) in samples {
+            cases[place].samples.push(sample);
+        }
+        Run { manifest, state, cases, preflights, rows, scenario_toml: None }
+    }
+
+    /// The cases that these rows and this manifest make, without samples.
+    pub(super) fn cases(&self, manifest: &Manifest) -> Vec<CaseRun> {
         let gates: Vec<Gate> = manifest.gates.iter().filter_map(GateText::gate).collect();
         let judge = |summary: &Summary, validity: Option<&Validity>| match summary.requests {
             0 => Vec::new(),
             _ => judge(&gates, summary, validity, manifest.allow_invalid),
         };
-        let mut cases: Vec<CaseRun> = cases
-            .into_iter()
-            .enumerate()
-            .map(|(place, mut case)| {
-                // By now the manifest knows more of a case than when it was planned.
-                if let Some(facts) = manifest.cases.get(place) {
-                    case.facts.clone_from(facts);
-                }
-                case.into_run(&preflights, judge)
-            })
-            .collect();
-        for (place, sample) in samples {
-            cases[place].samples.push(sample);
-        }
-        Run { manifest, state, cases, preflights, rows, scenario_toml: None }
+        let all = self.cases.iter().enumerate();
+        // By now the manifest knows more of a case than when it was planned.
+        all.map(|(place, case)| case.run(manifest.cases.get(place).unwrap_or(&case.facts), &self.preflights, judge))
+            .collect()
     }
 }
 
@@ -237,21 +235,22 @@ impl CaseRows {
         true
     }
 
-    fn into_run(
-        self,
+    fn run(
+        &self,
+        facts: &CaseFacts,
         preflights: &[Preflight],
         judge: impl Fn(&Summary, Option<&Validity>) -> Vec<GateResult>,
     ) -> CaseRun {
-        let subject = subject(&self.facts, preflights);
+        let subject = subject(facts, preflights);
         let of_round = |(round, tally): (&u32, &Tally)| Summary::of(subject.of_round(*round), tally);
         let rounds: Vec<Summary> = self.rounds.iter().map(of_round).collect();
         let pooled = Tally::sum(self.rounds.values());
         let summary = Summary::of_rounds(subject, &pooled, &rounds);
-        let client = client(self.rounds.keys(), &self.facts.rounds);
+        let client = client(self.rounds.keys(), &facts.rounds);
         let validity = client.as_ref().map(|client| Validity::of(&summary, client));
         let gates = judge(&summary, validity.as_ref());
-        let picture = Picture::of(&summary, &pooled, &self.rounds, self.timeline);
-        let (facts, warmups) = (self.facts, self.warmups);
+        let picture = Picture::of(&summary, &pooled, &self.rounds, self.timeline.clone());
+        let (facts, warmups) = (facts.clone(), self.warmups);
         CaseRun { facts, summary, rounds, client, validity, gates, warmups, samples: Vec::new(), picture }
     }
 }

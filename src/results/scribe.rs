@@ -42,6 +42,7 @@ pub(super) fn work(shared: &Shared, mut pen: Pen) -> Pen {
                 settle(&shared.scrubber, &mut collected, (&origin, place), sample, out);
             }
             drop(collected);
+            shared.settled.notify_all();
             flush(shared, &mut pen);
         }
         drop(rest);

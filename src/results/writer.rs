@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -23,7 +24,7 @@ use crate::results::origin::{Home, Origin};
 use crate::results::parts::CaseFacts;
 use crate::results::pen::Pen;
 use crate::results::provenance::{Repository, step_back};
-use crate::results::run::Run;
+use crate::results::run::{CaseRun, Run};
 use crate::results::scenario_copy;
 use crate::results::scribe;
 use crate::results::scrub::Scrubber;
@@ -32,6 +33,9 @@ use crate::scenario::plan::{Plan, RelativeGate};
 
 /// Samples that wait for the thread; beyond that a row is lost (its numbers are not), so that memory is bounded.
 const MOST_QUEUED: usize = 262_144;
+
+/// How long who asks where a run stands waits for its last rows: a disk that stands still keeps them.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a run could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +67,8 @@ pub(super) struct Shared {
     pub(super) queue: Mutex<Queue>,
     pub(super) wake: Condvar,
     pub(super) collected: Mutex<Collected>,
+    /// Rows were added to `collected`.
+    pub(super) settled: Condvar,
     pub(super) manifest: Mutex<Manifest>,
     pub(super) trouble: Mutex<Trouble>,
     pub(super) scrubber: Scrubber,
@@ -76,6 +82,8 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub(super) rows: Vec<(Origin, Box<Sample>)>,
+    /// Samples that came, taken or not.
+    pub(super) came: u64,
     pub(super) manifest_changed: bool,
     pub(super) closed: bool,
 }
@@ -152,6 +160,7 @@ impl RunWriter {
             queue: Mutex::default(),
             wake: Condvar::new(),
             collected: Mutex::new(Collected::of(&manifest, 0)),
+            settled: Condvar::new(),
             manifest: Mutex::new(manifest.clone()),
             trouble: Mutex::new(trouble),
             scrubber,
@@ -223,6 +232,7 @@ impl RunWriter {
     /// Takes in what became of an arrival. Never waits for the disk.
     pub fn row(&self, origin: &Origin, sample: Box<Sample>) {
         let mut queue = lock(&self.shared.queue);
+        queue.came += 1;
         if queue.rows.len() < MOST_QUEUED {
             queue.rows.push((origin.clone(), sample));
             if queue.rows.len() == 1 {
@@ -246,6 +256,20 @@ impl RunWriter {
                 round.client = Some(facts);
             }
         });
+    }
+
+    /// The cases as they stand, from every row that came until now; `None` where rows wait for the disk and stay there.
+    pub fn so_far(&self) -> Option<Vec<CaseRun>> {
+        let came = lock(&self.shared.queue).came;
+        let waits = |collected: &mut Collected| collected.rows() < came;
+        let waited = self.shared.settled.wait_timeout_while(lock(&self.shared.collected), PATIENCE, waits);
+        let (collected, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return None;
+        }
+        let mut manifest = lock(&self.shared.manifest).clone();
+        collected.give_gaps(&mut manifest, lock(&self.shared.trouble).lost);
+        Some(collected.cases(&manifest))
     }
 
     /// Changes what `run.json` says, and has it saved soon.

@@ -1,16 +1,15 @@
 //! Two plans by turns: pairs of rounds, one of each side, in an order that the seed draws.
 //!
-//! It measures and does not compare: after each pair it shows what there is, and is told whether to go on.
+//! It measures and does not compare: after each pair it asks whether to go on.
 
 use std::sync::Arc;
 
 use crate::audit::Control;
 use crate::scenario::plan::{Case, Plan};
-use crate::stats::Summary;
 
 use super::crews::Crews;
 use super::event::Event;
-use super::{Ended, Ground, Hall, RunError, Setup, Work, pairs, way};
+use super::{Ended, Ground, Hall, RunError, Setup, pairs, way};
 
 /// One side: a plan with as many cases as the other's, in the same order, and the same seed.
 #[derive(Debug, Clone, Copy)]
@@ -21,22 +20,19 @@ pub struct Side<'a> {
     pub setup: &'a Setup,
 }
 
-/// A case of one side after some pairs.
-#[derive(Debug, Clone, Copy)]
-pub struct SoFar<'a> {
-    /// Its rounds pooled.
-    pub pooled: &'a Summary,
-    /// Its rounds.
-    pub rounds: &'a [Summary],
+/// A case of one side, and the ground that it stands on.
+struct Work {
+    case: Arc<Case>,
+    ground: Ground,
 }
 
 /// Measures both sides, pair by pair and in each pair case by case; `tell` also gets the side (0 or 1). After each pair
-/// `goes_on` sees every case of both and says whether there is to be another.
+/// `goes_on` says whether there is to be another.
 pub async fn run(
     sides: [Side<'_>; 2],
     crews: &Crews,
     mut tell: impl FnMut(usize, Event<'_>),
-    mut goes_on: impl FnMut(u32, &[[SoFar<'_>; 2]]) -> bool,
+    mut goes_on: impl FnMut(u32) -> bool,
 ) -> Result<[Ended; 2], RunError> {
     let [one, other] = sides;
     let endpoints = |side: Side<'_>| way::endpoints(side.plan, &side.setup.run_id, side.setup.keep_answers);
@@ -56,14 +52,9 @@ pub async fn run(
         if works.is_empty() || stop.is_cancelled() || !pair_of(&mut halls, &mut works, pair, &mut tell).await? {
             break;
         }
-        if !shown(&works, |so_far| goes_on(pair, so_far)) {
+        if !goes_on(pair) {
             break;
         }
-    }
-    for (side, work) in works.into_iter().flat_map(|works| works.into_iter().enumerate()) {
-        let result = halls[side].conclude(work);
-        tell(side, Event::CaseEnded(&result));
-        ended[side].cases.push(result);
     }
     Ok(ended)
 }
@@ -81,8 +72,7 @@ async fn stand(
     };
     for case in cases {
         if halls[0].setup.stop.sending.is_cancelled() {
-            ended.iter_mut().for_each(|ended| ended.not_begun += 1);
-            continue;
+            break;
         }
         let mut grounds: [Option<Ground>; 2] = [None, None];
         for side in 0..2 {
@@ -94,9 +84,8 @@ async fn stand(
                 ended[side].unanswered.push(lost);
             }
         }
-        match grounds {
-            [Some(one), Some(other)] => works.push([halls[0].begin(&case[0], &one), halls[1].begin(&case[1], &other)]),
-            _ => ended.iter_mut().for_each(|ended| ended.not_begun += 1),
+        if let ([before, after], [Some(one), Some(other)]) = (case, grounds) {
+            works.push([Work { case: before, ground: one }, Work { case: after, ground: other }]);
         }
     }
     works
@@ -122,23 +111,11 @@ async fn pair_of(
                 return Ok(false);
             }
             if pair == 1 {
-                let (case, ground) = (work.case.clone(), work.ground.clone());
-                tell(Event::CaseBegun { case: &case, number, of });
-                hall.warm_up(&case, &ground, tell).await?;
+                tell(Event::CaseBegun { case: &work.case, number, of });
+                hall.warm_up(&work.case, &work.ground, tell).await?;
             }
-            hall.round(work, pair, tell).await?;
+            hall.round(&work.case, &work.ground, pair, tell).await?;
         }
     }
     Ok(!halls[0].setup.stop.sending.is_cancelled())
-}
-
-/// Lends what there is.
-fn shown<T>(works: &[[Work; 2]], look: impl FnOnce(&[[SoFar<'_>; 2]]) -> T) -> T {
-    let pooled: Vec<[Summary; 2]> = works.iter().map(|[one, other]| [one.summary(), other.summary()]).collect();
-    let so_far: Vec<[SoFar<'_>; 2]> = works
-        .iter()
-        .zip(&pooled)
-        .map(|(works, pooled)| [0, 1].map(|side| SoFar { pooled: &pooled[side], rounds: &works[side].rounds }))
-        .collect();
-    look(&so_far)
 }

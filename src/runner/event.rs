@@ -7,8 +7,6 @@ use crate::facts::ClientFacts;
 pub use crate::load::Gauge;
 use crate::sample::Sample;
 use crate::scenario::plan::{Case, Plan, Target};
-use crate::stats::validity::Validity;
-use crate::stats::{GateResult, Summary};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -73,21 +71,4 @@ pub enum Event<'a> {
         /// What this program knows of itself in that round.
         facts: &'a ClientFacts,
     },
-    /// A case has ended.
-    CaseEnded(&'a CaseResult),
-}
-
-/// What a finished case came to.
-#[derive(Debug, Clone)]
-pub struct CaseResult {
-    /// The case.
-    pub case: Arc<Case>,
-    /// Its rounds pooled.
-    pub summary: Summary,
-    /// Each round by itself.
-    pub rounds: Vec<Summary>,
-    /// The gates.
-    pub gates: Vec<GateResult>,
-    /// Whether its numbers can be believed.
-    pub validity: Validity,
 }

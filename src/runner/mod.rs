@@ -1,6 +1,7 @@
-//! THE HALL that joins the four workshops: pre-flight, rounds, summaries, in the order of the plan.
+//! THE HALL that joins the workshops: pre-flight, then cases and their rounds, in the order of the plan.
 //!
-//! It tells what happens as [`event::Event`]s, to a plain closure, and knows neither files nor screens.
+//! It tells what happens as [`event::Event`]s, to a plain closure, and knows neither files nor screens. It adds nothing
+//! up: rows do, and every number goes through a row.
 
 pub mod ab;
 pub mod crews;
@@ -20,12 +21,10 @@ use crate::chat::endpoint::{Endpoint, Learnt};
 use crate::chat::preflight;
 use crate::facts::ClientFacts;
 use crate::load::{Gauge, Stop};
-use crate::sample::Phase;
+use crate::sample::{Phase, Sample};
 use crate::scenario::plan::{Case, Load, Plan};
-use crate::stats::validity::Validity;
-use crate::stats::{GateState, Limits, Subject, Summary, Tally, judge};
 use crews::Crews;
-use event::{CaseResult, Event};
+use event::Event;
 use round::Round;
 pub use way::{SetupError, way};
 
@@ -38,8 +37,6 @@ pub struct Setup {
     pub stop: Stop,
     /// Whether samples carry their answers.
     pub keep_answers: bool,
-    /// Whether a case with a failed gate ends the run.
-    pub fail_fast: bool,
     /// What this machine allows the plan.
     pub allowance: Allowance,
 }
@@ -47,12 +44,8 @@ pub struct Setup {
 /// What a run came to.
 #[derive(Debug, Default)]
 pub struct Ended {
-    /// The finished cases, in order; a case cut off by a stop is among them.
-    pub cases: Vec<CaseResult>,
     /// Targets and models whose pre-flight failed: they got no load.
     pub unanswered: Vec<(String, String)>,
-    /// Cases that were not begun, for whatever reason.
-    pub not_begun: usize,
 }
 
 /// Why a run ended where it should not have.
@@ -66,12 +59,14 @@ pub enum RunError {
     Thread(#[from] io::Error),
 }
 
-/// Carries out a plan. The targets' places are URLs: who calls has started the embedded endpoints.
+/// Carries out a plan. The targets' places are URLs: who calls has started the embedded endpoints. After each case
+/// `goes_on` gets its index and says whether there is to be another.
 pub async fn run(
     plan: &Plan,
     setup: &Setup,
     crews: &Crews,
     mut tell: impl FnMut(Event<'_>),
+    mut goes_on: impl FnMut(usize) -> bool,
 ) -> Result<Ended, RunError> {
     let endpoints = way::endpoints(plan, &setup.run_id, setup.keep_answers)?;
     tell(Event::PlanMade(plan));
@@ -80,9 +75,9 @@ pub async fn run(
     crate::audit::faults::hold(crews.handles());
     let mut hall = Hall::new(plan, setup, crews, &control, endpoints);
     let mut ended = Ended::default();
+    let mut is_first = true;
     for (index, case) in plan.cases.iter().enumerate() {
-        if setup.stop.sending.is_cancelled() || (!ended.cases.is_empty() && !hall.rest().await) {
-            ended.not_begun += plan.cases.len() - index;
+        if setup.stop.sending.is_cancelled() || (!is_first && !hall.rest().await) {
             break;
         }
         let Some(ground) = hall.ground(case, &mut tell).await else {
@@ -90,16 +85,12 @@ pub async fn run(
             if !ended.unanswered.contains(&lost) && !setup.stop.sending.is_cancelled() {
                 ended.unanswered.push(lost);
             }
-            ended.not_begun += 1;
             continue;
         };
+        is_first = false;
         tell(Event::CaseBegun { case, number: index + 1, of: plan.cases.len() });
-        let result = hall.case(case, &ground, &mut tell).await?;
-        let failed = result.gates.iter().any(|gate| matches!(gate.state, GateState::Failed { .. }));
-        tell(Event::CaseEnded(&result));
-        ended.cases.push(result);
-        if failed && setup.fail_fast {
-            ended.not_begun += plan.cases.len() - index - 1;
+        hall.case(case, &ground, &mut tell).await?;
+        if !goes_on(index) {
             break;
         }
     }
@@ -111,7 +102,6 @@ pub async fn run(
 struct Ground {
     endpoint: Arc<Endpoint>,
     learnt: Learnt,
-    lone: Option<Duration>,
     model: Option<String>,
     fingerprint: Option<String>,
     buffered: bool,
@@ -125,22 +115,6 @@ impl Ground {
         facts.preflight_fingerprint.clone_from(&self.fingerprint);
         facts.preflight_buffered = self.buffered;
         facts.other_addresses = self.other_addresses;
-    }
-}
-
-/// A case under way, its rounds so far.
-struct Work {
-    case: Arc<Case>,
-    ground: Ground,
-    subject: Subject,
-    pooled: Tally,
-    facts: ClientFacts,
-    rounds: Vec<Summary>,
-}
-
-impl Work {
-    fn summary(&self) -> Summary {
-        Summary::of_rounds(self.subject.clone(), &self.pooled, &self.rounds)
     }
 }
 
@@ -180,7 +154,6 @@ impl<'a> Hall<'a> {
                 other_addresses: endpoint.look_up(&case.timeouts).await,
                 endpoint,
                 learnt: Learnt::nothing(case.target.server),
-                lone: None,
                 model: None,
                 fingerprint: None,
                 buffered: false,
@@ -201,8 +174,6 @@ impl<'a> Hall<'a> {
         tell(Event::PreflightBegun { target, model });
         let start = jiff::Timestamp::now();
         let mut diagnosis = preflight::run(&endpoint, case, self.plan.preflight, &self.setup.stop.waiting).await;
-        // The first answer pays for the start of things; how long one takes alone is what a second one tells.
-        let lone = diagnosis.samples.get(1).and_then(crate::sample::Sample::latency);
         for sample in diagnosis.samples.drain(..) {
             tell(Event::Sampled { case: None, target, model, start, sample: Box::new(sample) });
         }
@@ -210,7 +181,6 @@ impl<'a> Hall<'a> {
         diagnosis.problem.is_none().then(|| Ground {
             endpoint,
             learnt: diagnosis.learnt,
-            lone,
             model: diagnosis.served_model,
             fingerprint: diagnosis.fingerprint,
             buffered: diagnosis.buffered,
@@ -223,52 +193,32 @@ impl<'a> Hall<'a> {
         case: &Arc<Case>,
         ground: &Ground,
         tell: &mut impl FnMut(Event<'_>),
-    ) -> Result<CaseResult, RunError> {
-        let mut work = self.begin(case, ground);
+    ) -> Result<(), RunError> {
         self.warm_up(case, ground, tell).await?;
         for number in 1..=self.plan.repeat {
             if self.setup.stop.sending.is_cancelled() || (number > 1 && !self.rest().await) {
                 break;
             }
-            self.round(&mut work, number, tell).await?;
+            self.round(case, ground, number, tell).await?;
         }
-        Ok(self.conclude(work))
-    }
-
-    /// A case that no round has been fired of.
-    fn begin(&self, case: &Arc<Case>, ground: &Ground) -> Work {
-        Work {
-            case: case.clone(),
-            ground: ground.clone(),
-            subject: Subject { lone_s: ground.lone.map(|lone| lone.as_secs_f64()), ..Subject::of(case) },
-            pooled: Tally::new(Limits::of(&self.plan.gates)),
-            facts: ClientFacts::default(),
-            rounds: Vec::new(),
-        }
-    }
-
-    /// Fires a round of a case.
-    async fn round(&mut self, work: &mut Work, number: u32, tell: &mut impl FnMut(Event<'_>)) -> Result<(), RunError> {
-        let (case, ground) = (&work.case, &work.ground);
-        let gauge = Arc::new(Gauge::default());
-        tell(Event::RoundBegun { case, round: number, of: self.plan.repeat, gauge: gauge.clone() });
-        let mut tally = Tally::new(Limits::of(&self.plan.gates)).expecting(case.load.requests().unwrap_or(0));
-        let mut seen = self.fire(case, ground, Phase::Load, number, gauge, &mut tally, tell).await?;
-        ground.tell(&mut seen);
-        self.setup.allowance.tell(&mut seen);
-        tell(Event::RoundEnded { case, round: number, facts: &seen });
-        work.rounds.push(Summary::of(work.subject.of_round(number), &tally));
-        work.pooled += tally;
-        work.facts.merge(&seen);
         Ok(())
     }
 
-    /// What the rounds of a case come to.
-    fn conclude(&self, work: Work) -> CaseResult {
-        let summary = work.summary();
-        let validity = Validity::of(&summary, &work.facts);
-        let gates = judge(&self.plan.gates, &summary, Some(&validity), self.plan.allow_invalid);
-        CaseResult { case: work.case, summary, rounds: work.rounds, gates, validity }
+    /// Fires a round of a case.
+    async fn round(
+        &mut self,
+        case: &Arc<Case>,
+        ground: &Ground,
+        number: u32,
+        tell: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), RunError> {
+        let gauge = Arc::new(Gauge::default());
+        tell(Event::RoundBegun { case, round: number, of: self.plan.repeat, gauge: gauge.clone() });
+        let mut seen = self.fire(case, ground, Phase::Load, number, gauge, tell).await?;
+        ground.tell(&mut seen);
+        self.setup.allowance.tell(&mut seen);
+        tell(Event::RoundEnded { case, round: number, facts: &seen });
+        Ok(())
     }
 
     /// Sends the requests that enter no statistic.
@@ -278,12 +228,10 @@ impl<'a> Hall<'a> {
         }
         let load = Load::Burst { users: self.plan.warmup, spread: Duration::ZERO };
         let case = Arc::new(Case { load, ..case.clone() });
-        let mut uncounted = Tally::default();
-        self.fire(&case, ground, Phase::Warmup, 1, Arc::default(), &mut uncounted, tell).await?;
+        self.fire(&case, ground, Phase::Warmup, 1, Arc::default(), tell).await?;
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a round is all of these, once")]
     async fn fire(
         &mut self,
         case: &Arc<Case>,
@@ -291,7 +239,6 @@ impl<'a> Hall<'a> {
         phase: Phase,
         number: u32,
         gauge: Arc<Gauge>,
-        tally: &mut Tally,
         tell: &mut impl FnMut(Event<'_>),
     ) -> io::Result<ClientFacts> {
         let round = Round {
@@ -308,12 +255,9 @@ impl<'a> Hall<'a> {
             stop: &self.setup.stop,
         };
         let (target, model) = (case.target.as_ref(), case.key.model.as_str());
-        let facts = round
-            .fire(|start, sample| {
-                tally.add(&sample);
-                tell(Event::Sampled { case: Some(case), target, model, start, sample });
-            })
-            .await?;
+        let landed =
+            |start, sample: Box<Sample>| tell(Event::Sampled { case: Some(case), target, model, start, sample });
+        let facts = round.fire(landed).await?;
         self.serial += facts.issued;
         Ok(facts)
     }

@@ -33,9 +33,9 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("wire", &[]),
     ("chat", &["wire", "sample", "scenario::plan"]),
     ("audit", &["wire", "chat", "sample", "scenario::plan", "facts"]),
-    ("runner", &["scenario", "sample", "load", "chat", "wire", "audit", "stats", "facts"]),
+    ("runner", &["scenario", "sample", "load", "chat", "wire", "audit", "facts"]),
     ("results", &["scenario::plan", "sample", "stats", "facts"]),
-    ("progress", &["runner::event", "stats"]),
+    ("progress", &["runner::event"]),
     ("report", &["results", "stats"]),
 ];
 

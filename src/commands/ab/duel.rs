@@ -4,7 +4,7 @@ use crate::commands::record::Record;
 use crate::commands::{warn, words};
 use crate::progress::Progress;
 use crate::report::comparison::words::{bounded, change, interval};
-use crate::runner::ab::SoFar;
+use crate::results::CaseRun;
 use crate::runner::event::Event;
 use crate::sample::Sample;
 use crate::stats::compare::comparable::Provenance;
@@ -12,6 +12,12 @@ use crate::stats::compare::verdict::{LOOKS, look};
 use crate::stats::compare::{CaseComparison, Comparison, Options, Side};
 
 use super::sides::Pairs;
+
+/// The cases of a run that were measured.
+fn sides<'a>(cases: &'a [CaseRun], provenance: &'a Provenance) -> Vec<Side<'a>> {
+    let measured = cases.iter().filter(|case| case.summary.requests > 0);
+    measured.map(|case| Side { pooled: &case.summary, rounds: &case.rounds, provenance }).collect()
+}
 
 /// Two runs under way.
 pub(super) struct Duel {
@@ -66,18 +72,20 @@ impl Duel {
     }
 
     /// Says where things stand after a pair, and whether there is to be another.
-    pub(super) fn goes_on(&mut self, pair: u32, so_far: &[[SoFar<'_>; 2]]) -> bool {
+    pub(super) fn goes_on(&mut self, pair: u32) -> bool {
         self.done = pair;
+        let [Some(before), Some(after)] = [0, 1].map(|side: usize| self.records[side].writer().so_far()) else {
+            // Rows wait for a disk that stands still; what they say is looked at after the next pair.
+            return true;
+        };
         let level = self.level();
         let known = Provenance::default();
-        let side = |which: usize| -> Vec<Side<'_>> {
-            let lent = so_far.iter().map(|sides| (sides[which].pooled, sides[which].rounds));
-            lent.map(|(pooled, rounds)| Side { pooled, rounds, provenance: &known }).collect()
-        };
+        let [before, after] = [&before, &after].map(|cases| sides(cases, &known));
         let options = Options { paired: true, level, ..self.options.clone() };
-        let comparison = Comparison::of(&side(0), &side(1), &options);
+        let comparison = Comparison::of(&before, &after, &options);
         if !self.quiet {
-            let lines: Vec<String> = comparison.cases.iter().map(|case| self.line(case, so_far.len())).collect();
+            let lines: Vec<String> =
+                comparison.cases.iter().map(|case| self.line(case, comparison.cases.len())).collect();
             self.progress.above(|| lines.iter().for_each(|line| warn(line)));
         }
         let is_told = |case: &CaseComparison| case.p_adjusted.is_some_and(|p| p < level);

@@ -75,7 +75,7 @@ fn measure(
     let tell = |side: usize, event: Event<'_>| duel.borrow_mut().tell(side, event);
     Ok(runtime.block_on(async {
         tokio::spawn(interruption.listen(grace, warn));
-        ab::run(sides, &crews, tell, |pair, so_far| duel.borrow_mut().goes_on(pair, so_far)).await
+        ab::run(sides, &crews, tell, |pair| duel.borrow_mut().goes_on(pair)).await
     }))
 }
 
@@ -103,7 +103,6 @@ fn prepare(
         run_id: run_id.clone(),
         stop: interruption.stop.clone(),
         keep_answers: false,
-        fail_fast: false,
         allowance,
     });
     let [one, other] = writers;

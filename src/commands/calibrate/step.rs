@@ -99,17 +99,17 @@ impl Stage<'_> {
             run_id: "calibrate".to_owned(),
             stop: stop.clone(),
             keep_answers: false,
-            fail_fast: false,
             allowance: Allowance::default(),
         };
         let mut samples = Vec::new();
         let ran = self.runtime.block_on(async {
             let over = tokio::time::sleep_until(self.deadline.into());
-            let run = runner::run(plan, &setup, self.crews, |event| {
+            let tell = |event: Event<'_>| {
                 if let Event::Sampled { sample, .. } = event {
                     samples.push(*sample);
                 }
-            });
+            };
+            let run = runner::run(plan, &setup, self.crews, tell, |_| true);
             tokio::pin!(run);
             tokio::select! {
                 ended = &mut run => return ended,

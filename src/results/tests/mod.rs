@@ -15,7 +15,7 @@ use crate::results::pen::Pen;
 use crate::results::scrub::Scrubber;
 use crate::results::tests::example::{TRIPWIRE, began, manifest, measure, plan};
 use crate::results::writer::Trouble;
-use crate::results::{Finished, Rendering, Run, RunWriter, list, read, read_keeping};
+use crate::results::{CaseRun, Finished, Rendering, Run, RunWriter, list, read, read_keeping};
 use crate::stats::validity::Label;
 
 /// Everything that a run says, as one rendering.
@@ -43,6 +43,23 @@ fn a_run(out: &Path) -> Finished {
     let writer = RunWriter::create(out, &plan, manifest(&plan)).unwrap();
     measure(&writer);
     finish(writer)
+}
+
+#[test]
+fn where_a_run_stands_is_what_every_row_so_far_says() {
+    let out = tempfile::tempdir().unwrap();
+    let plan = plan();
+    let writer = RunWriter::create(out.path(), &plan, manifest(&plan)).unwrap();
+    let requests = |cases: &[CaseRun]| cases.iter().map(|case| case.summary.requests).collect::<Vec<_>>();
+    assert_eq!(requests(&writer.so_far().unwrap()), [0, 0]);
+    measure(&writer);
+    // No row is waited for too briefly: the thread gathers them for a while.
+    let stands = writer.so_far().unwrap();
+    assert_eq!(requests(&stands), [20, 60]);
+    for (case, ended) in stands.iter().zip(&finish(writer).run.cases) {
+        assert!(case.summary == ended.summary && case.rounds == ended.rounds, "{}", case.facts.case);
+        assert_eq!((&case.validity, &case.gates), (&ended.validity, &ended.gates));
+    }
 }
 
 #[test]
