@@ -204,7 +204,7 @@ pub fn escape(text: &str, limit: usize) -> String {
 
 /// Whether there is nothing to escape and nothing to cut, as in almost every name.
 fn is_plain(text: &str, limit: usize) -> bool {
-    text.len() <= limit && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+    text.len() <= limit && text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte))
 }
 
 fn hides(char: char) -> bool {

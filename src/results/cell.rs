@@ -19,12 +19,15 @@ pub fn push_number(out: &mut Vec<u8>, value: u64) {
 pub fn push_ms(out: &mut Vec<u8>, micros: u64) {
     push_number(out, micros / 1000);
     let rest = micros % 1000;
-    if rest == 0 {
-        return;
-    }
     let digits = [b'.', b'0' + (rest / 100) as u8, b'0' + (rest / 10 % 10) as u8, b'0' + (rest % 10) as u8];
-    let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
-    out.extend_from_slice(&digits[..digits.len() - zeros]);
+    let spare = match rest {
+        0 => 4,
+        _ if rest.is_multiple_of(100) => 2,
+        _ if rest.is_multiple_of(10) => 1,
+        _ => 0,
+    };
+    out.extend_from_slice(&digits);
+    out.truncate(out.len() - spare);
 }
 
 /// No time of a run is as long as this, 30 years in microseconds, and sums of such times overflow nothing.
@@ -127,6 +130,12 @@ pub fn push_opt_text(out: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
+/// Appends a comma, and a word of ours: it has nothing that CSV or a spreadsheet would take for something else.
+pub fn push_word(out: &mut Vec<u8>, word: &str) {
+    out.push(b',');
+    out.extend_from_slice(word.as_bytes());
+}
+
 /// The text of a cell; `None` where it is empty.
 pub fn parse_opt_text(cell: &[u8]) -> Option<Cow<'_, str>> {
     (!cell.is_empty()).then(|| parse_text(cell))
@@ -152,7 +161,8 @@ fn is_dangerous(text: &[u8]) -> bool {
 
 /// The text with everything escaped that could move a cursor, hide or reorder what a person sees. Idempotent.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) || !text.chars().any(is_unprintable) {
+    if text.bytes().fold(true, |plain, byte| plain & (0x20..0x7f).contains(&byte)) || !text.chars().any(is_unprintable)
+    {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);

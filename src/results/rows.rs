@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::results::cell::{self, UtcPen, push_opt_number, push_opt_text};
+use crate::results::cell::{self, UtcPen, push_opt_number, push_opt_text, push_word};
 use crate::results::columns::Cells;
 use crate::results::times::Times;
 use crate::sample::{Arrival, Outcome, Phase, Sample, TokenSource, Tokens};
@@ -167,11 +167,11 @@ impl<'a> Row<'a> {
     pub fn write(&self, out: &mut Vec<u8>, pens: &mut Pens) {
         push_opt_text(out, Some(&self.prompt));
         push_opt_number(out, self.round.map(u64::from));
-        push_opt_text(out, Some(self.phase.name()));
+        push_word(out, self.phase.name());
         push_opt_number(out, Some(u64::from(self.user)));
         push_opt_number(out, Some(u64::from(self.turn)));
         push_opt_number(out, Some(self.request));
-        push_opt_text(out, Some(self.outcome.name()));
+        push_word(out, self.outcome.name());
         push_opt_number(out, self.status.map(u64::from));
         push_opt_text(out, self.error.as_deref());
         self.times.write(out, &mut pens.utc);
@@ -180,7 +180,7 @@ impl<'a> Row<'a> {
         for count in [self.tokens.input, self.tokens.cached, self.tokens.output, self.tokens.reasoning] {
             push_opt_number(out, count);
         }
-        push_opt_text(out, Some(self.tokens.source.name()));
+        push_word(out, self.tokens.source.name());
         for text in [&self.finish_reason, &self.served_model, &self.fingerprint, &self.request_id] {
             push_opt_text(out, text.as_deref());
         }
@@ -190,7 +190,7 @@ impl<'a> Row<'a> {
         if let Some(hash) = self.answer_hash {
             cell::push_hash(out, hash);
         }
-        push_opt_text(out, self.remote.map(|remote| pens.address(remote)));
+        push_word(out, self.remote.map_or("", |remote| pens.address(remote)));
         push_opt_text(out, None); // shard: nothing splits a run yet
         cell::push_opt_ms(out, Some(self.times.end));
         out.push(b'\n');

@@ -11,6 +11,8 @@ use hyper::HeaderMap;
 pub struct HeaderFields {
     text: Vec<u8>,
     places: Vec<Place>,
+    /// The [`mark`] of every name: of most names that are asked for there is no field.
+    marks: u64,
 }
 
 /// Where a field's name and value are.
@@ -23,7 +25,9 @@ struct Place {
 impl HeaderFields {
     /// What was parsed of the start of an answer, `head`; the parts of `parsed` lie in it. A folded value becomes one line.
     pub(super) fn of(head: &[u8], parsed: &[httparse::Header<'_>]) -> HeaderFields {
-        let mut fields = HeaderFields { text: head.to_vec(), places: Vec::with_capacity(parsed.len()) };
+        let mut fields = HeaderFields { text: head.to_vec(), places: Vec::with_capacity(parsed.len()), marks: 0 };
+        // A line for the status, one for each field, an empty one at the end, unless a field has several or none is one.
+        let has_other_lines = memchr::memchr_iter(b'\n', head).count() != parsed.len() + 2;
         let begin = head.as_ptr().addr();
         let range = |part: &[u8]| {
             let from = part.as_ptr().addr() - begin;
@@ -32,9 +36,12 @@ impl HeaderFields {
         for field in parsed {
             let (name, value) = (range(field.name.as_bytes()), range(field.value));
             fields.text[name.clone()].make_ascii_lowercase();
-            for at in memchr::memchr2_iter(b'\r', b'\n', field.value) {
-                fields.text[value.start + at] = b' ';
+            if has_other_lines {
+                for at in memchr::memchr2_iter(b'\r', b'\n', field.value) {
+                    fields.text[value.start + at] = b' ';
+                }
             }
+            fields.marks |= mark(&fields.text[name.clone()]);
             fields.places.push(Place { name: short(name), value: short(value) });
         }
         fields
@@ -47,7 +54,9 @@ impl HeaderFields {
 
     /// The values of all fields of this name.
     pub(super) fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.iter().filter(move |(other, _)| *other == name.as_bytes()).map(|(_, value)| value)
+        let places = if self.marks & mark(name.as_bytes()) == 0 { &[][..] } else { &self.places };
+        let named = move |place: &&Place| self.part(&place.name) == name.as_bytes();
+        places.iter().filter(named).map(|place| self.part(&place.value))
     }
 
     /// Names and values.
@@ -70,6 +79,7 @@ impl HeaderFields {
             self.text.extend_from_slice(part);
             short(from..self.text.len())
         };
+        self.marks |= mark(name);
         let (name, value) = (add(name), add(value));
         self.places.push(Place { name, value });
     }
@@ -86,6 +96,12 @@ impl From<&HeaderMap> for HeaderFields {
 /// A value is text where it keeps to ASCII, as it should.
 pub fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok().filter(|text| text.is_ascii())
+}
+
+/// One of 64 bits, the same for the same name.
+fn mark(name: &[u8]) -> u64 {
+    let last = name.last().copied().unwrap_or_default();
+    1 << ((name.len() + 7 * usize::from(last)) % 64)
 }
 
 /// A place in the start of an answer, which is at most 64 KiB: it fits.
