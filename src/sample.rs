@@ -7,6 +7,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use compact_str::CompactString;
+
 /// A request that we intend to make, with the instant at which it is due.
 ///
 /// The same seed and plan give the same arrivals.
@@ -328,13 +330,13 @@ pub struct Sample {
     /// Token counts.
     pub tokens: Tokens,
     /// The last `finish_reason` of choice 0.
-    pub finish_reason: Option<Box<str>>,
+    pub finish_reason: Option<CompactString>,
     /// The model that says it answered.
-    pub served_model: Option<Box<str>>,
+    pub served_model: Option<CompactString>,
     /// `system_fingerprint`.
-    pub fingerprint: Option<Box<str>>,
+    pub fingerprint: Option<CompactString>,
     /// The server's `x-request-id`.
-    pub request_id: Option<Box<str>>,
+    pub request_id: Option<CompactString>,
     /// Bytes of the response's body as they came over the wire.
     pub bytes_in: u64,
     /// Unicode characters of the visible answer.

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use compact_str::CompactString;
 use sha2::{Digest as _, Sha256};
 
 use super::chunk::{Document, Usage};
@@ -47,11 +48,11 @@ pub struct Answer {
     /// The last `usage` that says something.
     pub usage: Tokens,
     /// The last `finish_reason`.
-    pub finish_reason: Option<Box<str>>,
+    pub finish_reason: Option<CompactString>,
     /// The last `model` that brought tokens.
-    pub model: Option<Box<str>>,
+    pub model: Option<CompactString>,
     /// The last `system_fingerprint`.
-    pub fingerprint: Option<Box<str>>,
+    pub fingerprint: Option<CompactString>,
     /// An error payload, as text for people, not yet scrubbed.
     pub error: Option<String>,
     /// What an event without choices remarked: an error, should the answer never finish.
@@ -288,7 +289,7 @@ fn read<T>(json: &[u8], take: impl FnOnce(Document<'_>) -> T) -> Result<T, serde
     }
 }
 
-fn keep_last(place: &mut Option<Box<str>>, text: &str) {
+fn keep_last(place: &mut Option<CompactString>, text: &str) {
     if !text.is_empty() && place.as_deref() != Some(text) {
         let text = &text[..text.floor_char_boundary(NAME_LIMIT)];
         *place = Some(text.into());

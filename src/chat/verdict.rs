@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use compact_str::CompactString;
 use tokio::time::Instant;
 
 use super::answer::Answer;
@@ -62,7 +63,7 @@ pub(super) fn conclude(sample: &mut Sample, seen: &mut Seen, brief: &Brief, scru
 }
 
 /// A name that the server gave; moved, where nothing in it had to be replaced.
-fn name(said: &mut Option<Box<str>>, scrubber: &Scrubber) -> Option<Box<str>> {
+fn name(said: &mut Option<CompactString>, scrubber: &Scrubber) -> Option<CompactString> {
     let said = said.take()?;
     match scrubber.line(&said, NAME) {
         Cow::Borrowed(line) if line.len() == said.len() => {}

@@ -12,16 +12,22 @@ const DIGITS: usize = 20;
 
 /// Appends a whole number.
 pub fn push_number(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    // Most numbers of a row have one digit.
+    match value {
+        0..=9 => out.push(b'0' + value as u8),
+        _ => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+    }
 }
 
 /// Appends microseconds as decimal milliseconds: `1500` is `1.5`, `12` is `0.012`, `3000` is `3`.
 pub fn push_ms(out: &mut Vec<u8>, micros: u64) {
     push_number(out, micros / 1000);
     let rest = micros % 1000;
+    if rest == 0 {
+        return;
+    }
     let digits = [b'.', b'0' + (rest / 100) as u8, b'0' + (rest / 10 % 10) as u8, b'0' + (rest % 10) as u8];
     let spare = match rest {
-        0 => 4,
         _ if rest.is_multiple_of(100) => 2,
         _ if rest.is_multiple_of(10) => 1,
         _ => 0,

@@ -67,12 +67,13 @@ impl Scrubber {
         if self.values.is_empty() {
             return;
         }
-        for text in [&mut sample.error, &mut sample.finish_reason, &mut sample.request_id, &mut sample.answer] {
+        for text in [&mut sample.error, &mut sample.answer] {
             if let Some(clean) = text.as_deref().and_then(|text| self.clean(text)) {
                 *text = Some(clean.into());
             }
         }
-        for text in [&mut sample.served_model, &mut sample.fingerprint] {
+        let Sample { finish_reason, served_model, fingerprint, request_id, .. } = sample;
+        for text in [finish_reason, served_model, fingerprint, request_id] {
             if let Some(clean) = text.as_deref().and_then(|text| self.clean(text)) {
                 *text = Some(clean.into());
             }
