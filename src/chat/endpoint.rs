@@ -177,7 +177,8 @@ impl Endpoint {
         let cold = connection.is_none();
         let mut connection = match connection {
             Some(connection) => connection,
-            None => match self.connect_or_cancel(timeouts, &shot.cancel).await {
+            // In a place of its own, as all that is seldom done is here: what is done each time stays small and together.
+            None => match Box::pin(self.connect_or_cancel(timeouts, &shot.cancel)).await {
                 Ok(connection) => connection,
                 Err(Unreached { stop, text }) => {
                     let mut sample = begun(arrival, shot, issued);

@@ -130,7 +130,7 @@ impl Seen {
         let coding = Coding::parse(&named);
         if !(200..300).contains(&status) {
             alarm.only(head.at + ERROR_BODY_TIME);
-            return self.read_error(response, alarm, coding.unwrap_or(Coding::Identity)).await;
+            return Box::pin(self.read_error(response, alarm, coding.unwrap_or(Coding::Identity))).await;
         }
         let declared = Declared::parse(head.header("content-type").unwrap_or_default());
         // Chunks overrule a length beside them.
@@ -181,7 +181,7 @@ impl Seen {
             }
             if self.reading.is_over() {
                 self.ended = true;
-                self.reusable = is_drained(&mut response) || terms.again && drain(&mut response).await;
+                self.reusable = is_drained(&mut response) || terms.again && Box::pin(drain(&mut response)).await;
                 break None;
             }
             if self.reading.answer.tokens || !self.reading.streamed() {

@@ -159,7 +159,7 @@ impl Connection {
                     Err(fault) => Err(self.faulty(fault)),
                 }
             }
-            Protocol::Http2(http) => match send(http, request, self.used).await {
+            Protocol::Http2(http) => match Box::pin(send(http, request, self.used)).await {
                 Ok(response) if response.headers().len() > FIELDS => {
                     Err(WireError::HeadersTooLarge("more than a hundred header fields".into()))
                 }
