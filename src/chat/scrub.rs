@@ -86,7 +86,7 @@ impl Scrubber {
         // The cut before scrubbing only spares work on megabytes. It leaves room for an echo to be whole.
         let room = limit.saturating_mul(4).saturating_add(self.longest);
         let text = &text[..text.floor_char_boundary(room)];
-        let scrubbed = self.scrub(text.trim());
+        let scrubbed = self.scrub(trimmed(text));
         if is_plain(&scrubbed, limit) { scrubbed } else { escape(&scrubbed, limit).into() }
     }
 
@@ -200,6 +200,14 @@ pub fn escape(text: &str, limit: usize) -> String {
         }
     }
     out
+}
+
+/// The text without blanks around it: of a name its first and last byte tell that there are none.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
 }
 
 /// Whether there is nothing to escape and nothing to cut, as in almost every name.
