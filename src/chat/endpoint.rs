@@ -177,7 +177,7 @@ impl Endpoint {
         let cold = connection.is_none();
         let mut connection = match connection {
             Some(connection) => connection,
-            // In a place of its own, as all that is seldom done is here: what is done each time stays small and together.
+            // Boxed, so that a request on an open connection stays small: a new one costs far more than the box.
             None => match Box::pin(self.connect_or_cancel(timeouts, &shot.cancel)).await {
                 Ok(connection) => connection,
                 Err(Unreached { stop, text }) => {

@@ -110,7 +110,7 @@ pub(super) fn carry_out(resolved: Resolved, baseline: Option<Found>, terms: &Ter
     let ended = runtime.block_on(async {
         tokio::spawn(terms.interruption.clone().listen(terms.grace, warn));
         let tell = |event: Event<'_>| session.borrow_mut().tell(event);
-        runner::run(&plan, &setup, &crews, tell, |case| session.borrow().goes_on(case)).await
+        runner::run(&plan, &setup, &crews, tell, |case| session.borrow_mut().goes_on(case)).await
     });
     // What was measured until then is kept, whatever happened.
     session.into_inner().end(ended, &embedded, baseline.as_ref())
@@ -157,6 +157,8 @@ struct Session<'a> {
     preflight: Option<Duration>,
     /// What went wrong in writing, and was said.
     told: Vec<String>,
+    /// Cases of which `--fail-fast` knows that no gate failed.
+    judged: usize,
 }
 
 impl<'a> Session<'a> {
@@ -171,6 +173,7 @@ impl<'a> Session<'a> {
             landed: Vec::new(),
             preflight: None,
             told: Vec::new(),
+            judged: 0,
         };
         let opening = match &terms.voice {
             Voice::Own => words::opening(plan),
@@ -198,10 +201,20 @@ impl<'a> Session<'a> {
     }
 
     /// Whether there is to be another case after this one.
-    fn goes_on(&self, case: usize) -> bool {
+    fn goes_on(&mut self, case: usize) -> bool {
         let failed = |gate: &GateResult| matches!(gate.state, GateState::Failed { .. });
-        let stands = || self.record.writer().so_far().and_then(|cases| cases.into_iter().nth(case));
-        !self.terms.fail_fast || !stands().is_some_and(|case| case.gates.iter().any(failed))
+        while self.terms.fail_fast && self.judged <= case {
+            let Some(stands) = self.record.writer().case_so_far(self.judged) else {
+                let warning = "warning: rows wait for the disk: --fail-fast cannot tell yet, and the run goes on";
+                self.progress.above(|| warn(warning));
+                return true;
+            };
+            if stands.gates.iter().any(failed) {
+                return false;
+            }
+            self.judged += 1;
+        }
+        true
     }
 
     fn preflight_ended(&mut self, target: &str, model: &str, diagnosis: &Diagnosis) {
@@ -266,7 +279,7 @@ impl<'a> Session<'a> {
 
     fn end(
         self,
-        ended: Result<runner::Ended, runner::RunError>,
+        ended: Result<(), runner::RunError>,
         embedded: &Embedded,
         baseline: Option<&Found>,
     ) -> anyhow::Result<Exit> {

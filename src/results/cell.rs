@@ -12,7 +12,7 @@ const DIGITS: usize = 20;
 
 /// Appends a whole number.
 pub fn push_number(out: &mut Vec<u8>, value: u64) {
-    // Most numbers of a row have one digit.
+    // Many numbers of a row have one digit.
     match value {
         0..=9 => out.push(b'0' + value as u8),
         _ => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
@@ -136,7 +136,7 @@ pub fn push_opt_text(out: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
-/// Appends a comma, and a word of ours: it has nothing that CSV or a spreadsheet would take for something else.
+/// Appends a comma, and text that is safe as it is: nothing in it means anything to CSV or to a spreadsheet.
 pub fn push_word(out: &mut Vec<u8>, word: &str) {
     out.push(b',');
     out.extend_from_slice(word.as_bytes());

@@ -197,7 +197,7 @@ impl Collected {
 
     /// The run that these rows and this manifest make.
     pub(super) fn into_run(self, manifest: Manifest, state: State) -> Run {
-        let mut cases = self.cases(&manifest);
+        let mut cases: Vec<CaseRun> = (0..self.len()).filter_map(|place| self.case(place, &manifest)).collect();
         let Collected { preflights, samples, rows, .. } = self;
         for (place, sample) in samples {
             cases[place].samples.push(sample);
@@ -205,17 +205,21 @@ impl Collected {
         Run { manifest, state, cases, preflights, rows, scenario_toml: None }
     }
 
-    /// The cases that these rows and this manifest make, without samples.
-    pub(super) fn cases(&self, manifest: &Manifest) -> Vec<CaseRun> {
+    /// Cases so far.
+    pub(super) fn len(&self) -> usize {
+        self.cases.len()
+    }
+
+    /// The case that these rows and this manifest make, without samples; `None` where there is none.
+    pub(super) fn case(&self, place: usize, manifest: &Manifest) -> Option<CaseRun> {
         let gates: Vec<Gate> = manifest.gates.iter().filter_map(GateText::gate).collect();
         let judge = |summary: &Summary, validity: Option<&Validity>| match summary.requests {
             0 => Vec::new(),
             _ => judge(&gates, summary, validity, manifest.allow_invalid),
         };
-        let all = self.cases.iter().enumerate();
+        let case = self.cases.get(place)?;
         // By now the manifest knows more of a case than when it was planned.
-        all.map(|(place, case)| case.run(manifest.cases.get(place).unwrap_or(&case.facts), &self.preflights, judge))
-            .collect()
+        Some(case.run(manifest.cases.get(place).unwrap_or(&case.facts), &self.preflights, judge))
     }
 }
 

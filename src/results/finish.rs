@@ -11,7 +11,7 @@ use crate::results::folder;
 use crate::results::pen::Pen;
 use crate::results::run::{Run, State};
 use crate::results::scribe::save_manifest;
-use crate::results::writer::{Shared, lock};
+use crate::results::shared::{Shared, lock};
 
 /// What a run ended as.
 #[derive(Debug)]

@@ -24,6 +24,7 @@ mod run;
 mod scenario_copy;
 mod scribe;
 mod scrub;
+mod shared;
 mod sides;
 mod table;
 pub mod tables;

@@ -9,7 +9,7 @@ use crate::results::origin::Origin;
 use crate::results::pen::Pen;
 use crate::results::rows::{Pens, Row};
 use crate::results::scrub::Scrubber;
-use crate::results::writer::{Shared, lock};
+use crate::results::shared::{Shared, lock};
 use crate::sample::Sample;
 
 /// How long rows gather before they are written: waking for each would cost the measurement more than it is worth,
@@ -61,7 +61,7 @@ pub(super) fn work(shared: &Shared, mut pen: Pen) -> Pen {
 /// Waits for something to do, and takes it: whether the manifest changed, and whether this was all.
 fn next(shared: &Shared, pen: &Pen, batch: &mut Vec<(Origin, Box<Sample>)>) -> (bool, bool) {
     let queue = lock(&shared.queue);
-    let idle = |queue: &mut super::writer::Queue| queue.rows.is_empty() && !queue.manifest_changed && !queue.closed;
+    let idle = |queue: &mut super::shared::Queue| queue.rows.is_empty() && !queue.manifest_changed && !queue.closed;
     let queue = if pen.is_stuck() {
         shared.wake.wait_timeout_while(queue, RETRY, idle).unwrap_or_else(PoisonError::into_inner).0
     } else {

@@ -1,7 +1,8 @@
 //! A run's files while it runs: rows to the kernel within 100 ms of their outcome, and never a wait for the disk.
 //!
 //! Samples go into a queue that one thread empties: it formats, appends and adds up. What the disk does to it is kept
-//! and told once; the measuring goes on, and no number depends on the disk.
+//! and told once; the measuring goes on, and no number depends on the disk. Only who asks in between where a run stands
+//! may have to do without an answer.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,13 +29,14 @@ use crate::results::run::{CaseRun, Run};
 use crate::results::scenario_copy;
 use crate::results::scribe;
 use crate::results::scrub::Scrubber;
+use crate::results::shared::{Shared, Trouble, lock};
 use crate::sample::Sample;
 use crate::scenario::plan::{Plan, RelativeGate};
 
 /// Samples that wait for the thread; beyond that a row is lost (its numbers are not), so that memory is bounded.
 const MOST_QUEUED: usize = 262_144;
 
-/// How long who asks where a run stands waits for its last rows: a disk that stands still keeps them.
+/// How long [`RunWriter::so_far`] waits for the last rows: a disk that stands still would keep it for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a run could not begin.
@@ -59,56 +61,6 @@ pub struct RunWriter {
     historian: Option<JoinHandle<Option<Repository>>>,
     /// The run that this one will be held against.
     versus: Option<Versus>,
-}
-
-/// What the writer and its thread share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) queue: Mutex<Queue>,
-    pub(super) wake: Condvar,
-    pub(super) collected: Mutex<Collected>,
-    /// Rows were added to `collected`.
-    pub(super) settled: Condvar,
-    pub(super) manifest: Mutex<Manifest>,
-    pub(super) trouble: Mutex<Trouble>,
-    pub(super) scrubber: Scrubber,
-    /// Where `run.json` lies.
-    pub(super) manifest_path: Option<PathBuf>,
-    /// What stands in `scenario.toml`.
-    pub(super) scenario_toml: String,
-}
-
-/// What waits for the thread.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    pub(super) rows: Vec<(Origin, Box<Sample>)>,
-    /// Samples that came, taken or not.
-    pub(super) came: u64,
-    pub(super) manifest_changed: bool,
-    pub(super) closed: bool,
-}
-
-/// What went wrong, and how much of it was told.
-#[derive(Debug, Default)]
-pub(super) struct Trouble {
-    pub(super) sentences: Vec<String>,
-    pub(super) told: usize,
-    /// Rows that found the queue full.
-    pub(super) lost: u64,
-}
-
-impl Trouble {
-    /// Remembers a sentence, once.
-    pub(super) fn note(&mut self, sentence: String) {
-        if !self.sentences.contains(&sentence) {
-            self.sentences.push(sentence);
-        }
-    }
-}
-
-/// The lock, even if a thread died holding it: what it guards is whole after every step.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl RunWriter {
@@ -244,6 +196,7 @@ impl RunWriter {
         let (scrubber, mut collected) = (&self.shared.scrubber, lock(&self.shared.collected));
         scribe::settle(scrubber, &mut collected, (origin, &mut origin.place()), sample, None);
         drop(collected);
+        self.shared.settled.notify_all();
         let mut trouble = lock(&self.shared.trouble);
         trouble.lost += 1;
         trouble.note("rows came faster than they could be written: some requests have no row".to_owned());
@@ -258,18 +211,27 @@ impl RunWriter {
         });
     }
 
-    /// The cases as they stand, from every row that came until now; `None` where rows wait for the disk and stay there.
+    /// The cases as they stand, from every row that came until now; `None` where the disk keeps rows from being added up.
     pub fn so_far(&self) -> Option<Vec<CaseRun>> {
+        let collected = self.settled()?;
+        let manifest = lock(&self.shared.manifest).clone();
+        Some((0..collected.len()).filter_map(|place| collected.case(place, &manifest)).collect())
+    }
+
+    /// The same of one case, given by its index in the plan.
+    pub fn case_so_far(&self, case: usize) -> Option<CaseRun> {
+        let collected = self.settled()?;
+        let manifest = lock(&self.shared.manifest).clone();
+        collected.case(case, &manifest)
+    }
+
+    /// What rows say, once every one that came until now is among them.
+    fn settled(&self) -> Option<MutexGuard<'_, Collected>> {
         let came = lock(&self.shared.queue).came;
         let waits = |collected: &mut Collected| collected.rows() < came;
         let waited = self.shared.settled.wait_timeout_while(lock(&self.shared.collected), PATIENCE, waits);
         let (collected, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-        if waited.timed_out() {
-            return None;
-        }
-        let mut manifest = lock(&self.shared.manifest).clone();
-        collected.give_gaps(&mut manifest, lock(&self.shared.trouble).lost);
-        Some(collected.cases(&manifest))
+        (!waited.timed_out()).then_some(collected)
     }
 
     /// Changes what `run.json` says, and has it saved soon.

@@ -9,7 +9,7 @@ use crate::scenario::plan::{Case, Plan};
 
 use super::crews::Crews;
 use super::event::Event;
-use super::{Ended, Ground, Hall, RunError, Setup, pairs, way};
+use super::{Ground, Hall, RunError, Setup, pairs, way};
 
 /// One side: a plan with as many cases as the other's, in the same order, and the same seed.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,13 @@ pub struct Side<'a> {
     pub plan: &'a Plan,
     /// With what. Both have the same run id, so that `cache_bust` writes the same into both messages of a pair.
     pub setup: &'a Setup,
+}
+
+/// What a side came to.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// Targets and models whose pre-flight failed: they got no load.
+    pub unanswered: Vec<(String, String)>,
 }
 
 /// A case of one side, and the ground that it stands on.
@@ -46,10 +53,10 @@ pub async fn run(
     for (side, hall) in halls.iter().enumerate() {
         tell(side, Event::PlanMade(hall.plan));
     }
-    let mut works = stand(&mut halls, &mut ended, &mut tell).await;
+    let works = stand(&mut halls, &mut ended, &mut tell).await;
     let stop = &one.setup.stop.sending;
     for pair in 1..=one.plan.repeat {
-        if works.is_empty() || stop.is_cancelled() || !pair_of(&mut halls, &mut works, pair, &mut tell).await? {
+        if works.is_empty() || stop.is_cancelled() || !pair_of(&mut halls, &works, pair, &mut tell).await? {
             break;
         }
         if !goes_on(pair) {
@@ -94,7 +101,7 @@ async fn stand(
 /// One pair of rounds of every case; `false` when the run was stopped before its last round.
 async fn pair_of(
     halls: &mut [Hall<'_>; 2],
-    works: &mut [[Work; 2]],
+    works: &[[Work; 2]],
     pair: u32,
     tell: &mut impl FnMut(usize, Event<'_>),
 ) -> Result<bool, RunError> {
@@ -105,7 +112,7 @@ async fn pair_of(
         let serial = halls[0].serial.max(halls[1].serial);
         halls.iter_mut().for_each(|hall| hall.serial = serial);
         for side in pairs::order(halls[0].plan.seed, pair) {
-            let (hall, work) = (&mut halls[side], &mut works[side]);
+            let (hall, work) = (&mut halls[side], &works[side]);
             let tell = &mut |event: Event<'_>| tell(side, event);
             if !std::mem::take(&mut is_first) && !hall.rest().await {
                 return Ok(false);

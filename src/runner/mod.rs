@@ -41,13 +41,6 @@ pub struct Setup {
     pub allowance: Allowance,
 }
 
-/// What a run came to.
-#[derive(Debug, Default)]
-pub struct Ended {
-    /// Targets and models whose pre-flight failed: they got no load.
-    pub unanswered: Vec<(String, String)>,
-}
-
 /// Why a run ended where it should not have.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -67,26 +60,19 @@ pub async fn run(
     crews: &Crews,
     mut tell: impl FnMut(Event<'_>),
     mut goes_on: impl FnMut(usize) -> bool,
-) -> Result<Ended, RunError> {
+) -> Result<(), RunError> {
     let endpoints = way::endpoints(plan, &setup.run_id, setup.keep_answers)?;
     tell(Event::PlanMade(plan));
     let control = Control::start(crews.handles())?;
     #[cfg(feature = "faults")]
     crate::audit::faults::hold(crews.handles());
     let mut hall = Hall::new(plan, setup, crews, &control, endpoints);
-    let mut ended = Ended::default();
     let mut is_first = true;
     for (index, case) in plan.cases.iter().enumerate() {
         if setup.stop.sending.is_cancelled() || (!is_first && !hall.rest().await) {
             break;
         }
-        let Some(ground) = hall.ground(case, &mut tell).await else {
-            let lost = (case.target.name.clone(), case.key.model.clone());
-            if !ended.unanswered.contains(&lost) && !setup.stop.sending.is_cancelled() {
-                ended.unanswered.push(lost);
-            }
-            continue;
-        };
+        let Some(ground) = hall.ground(case, &mut tell).await else { continue };
         is_first = false;
         tell(Event::CaseBegun { case, number: index + 1, of: plan.cases.len() });
         hall.case(case, &ground, &mut tell).await?;
@@ -94,7 +80,7 @@ pub async fn run(
             break;
         }
     }
-    Ok(ended)
+    Ok(())
 }
 
 /// A target and model that have proved that they answer.

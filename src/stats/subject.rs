@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::plan::{Case, CaseKey, Connections};
+use crate::scenario::plan::CaseKey;
 
 /// What a case's requests do not tell of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -32,24 +32,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Of a case, its rounds pooled.
-    pub fn of(case: &Case) -> Subject {
-        let asked = |key: &str| case.request.extra.contains_key(key);
-        Subject {
-            key: case.key.clone(),
-            users: case.load.users(),
-            round: None,
-            requests_per_round: case.load.requests(),
-            closed: case.load.is_loop(),
-            cold: case.target.connections == Connections::Cold,
-            stream: case.request.stream,
-            spread_ms: case.load.spread().as_secs_f64() * 1000.0,
-            length_asked: asked("max_tokens") || asked("max_completion_tokens"),
-            lone_s: None,
-        }
-    }
-
-    /// The same of one round.
+    /// The same case, of one round.
     pub fn of_round(&self, round: u32) -> Subject {
         Subject { round: Some(round), ..self.clone() }
     }

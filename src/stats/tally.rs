@@ -245,17 +245,6 @@ impl AddAssign<&Tally> for Tally {
     }
 }
 
-impl AddAssign<Tally> for Tally {
-    /// Into an empty one another moves as it is.
-    fn add_assign(&mut self, other: Tally) {
-        if self.requests() == 0 && self.gaps.n() == 0 {
-            *self = other;
-        } else {
-            *self += &other;
-        }
-    }
-}
-
 impl Add<&Tally> for Tally {
     type Output = Tally;
 
@@ -331,9 +320,6 @@ mod tests {
             assert_eq!(Summary::of(subject(), &sum), whole, "split at {half}");
             let halves = [limited(&samples[..half]), limited(&samples[half..]).expecting(50)];
             assert_eq!(Summary::of(subject(), &Tally::sum(halves.iter())), whole, "split at {half}");
-            let mut absorbed = Tally::new(limits);
-            halves.into_iter().for_each(|half| absorbed += half);
-            assert_eq!(Summary::of(subject(), &absorbed), whole, "split at {half}");
         }
     }
 

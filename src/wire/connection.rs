@@ -159,6 +159,7 @@ impl Connection {
                     Err(fault) => Err(self.faulty(fault)),
                 }
             }
+            // Boxed, so that a request over HTTP/1.1 stays small.
             Protocol::Http2(http) => match Box::pin(send(http, request, self.used)).await {
                 Ok(response) if response.headers().len() > FIELDS => {
                     Err(WireError::HeadersTooLarge("more than a hundred header fields".into()))

@@ -26,7 +26,7 @@ impl HeaderFields {
     /// What was parsed of the start of an answer, `head`; the parts of `parsed` lie in it. A folded value becomes one line.
     pub(super) fn of(head: &[u8], parsed: &[httparse::Header<'_>]) -> HeaderFields {
         let mut fields = HeaderFields { text: head.to_vec(), places: Vec::with_capacity(parsed.len()), marks: 0 };
-        // A line for the status, one for each field, an empty one at the end, unless a field has several or none is one.
+        // Where nothing is folded or ignored there is a line for the status, one for each field, and an empty one.
         let has_other_lines = memchr::memchr_iter(b'\n', head).count() != parsed.len() + 2;
         let begin = head.as_ptr().addr();
         let range = |part: &[u8]| {

@@ -10,7 +10,8 @@ use crate::report::comparison::{Compared, noise, words};
 use crate::report::markdown::escape;
 use crate::report::{self};
 use crate::results::{Finished, Run};
-use crate::runner::{Ended, RunError};
+use crate::runner::RunError;
+use crate::runner::ab::Ended;
 
 /// Ends both runs, compares them, prints.
 pub(super) fn end(

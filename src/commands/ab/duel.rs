@@ -75,7 +75,8 @@ impl Duel {
     pub(super) fn goes_on(&mut self, pair: u32) -> bool {
         self.done = pair;
         let [Some(before), Some(after)] = [0, 1].map(|side: usize| self.records[side].writer().so_far()) else {
-            // Rows wait for a disk that stands still; what they say is looked at after the next pair.
+            self.progress
+                .above(|| warn("warning: rows wait for the disk: what they say is looked at after a later pair"));
             return true;
         };
         let level = self.level();
@@ -90,7 +91,7 @@ impl Duel {
         }
         let is_told = |case: &CaseComparison| case.p_adjusted.is_some_and(|p| p < level);
         let may_stop = self.pairs == Pairs::Auto && look(pair as usize).is_some();
-        !(may_stop && comparison.cases.iter().all(is_told))
+        !(may_stop && !comparison.cases.is_empty() && comparison.cases.iter().all(is_told))
     }
 
     /// `pair 3 of 8: +4.2 % (95 %: -10.1 % to +20.8 %)`

@@ -23,9 +23,9 @@ use crate::cli::{Ab, HowToCompare};
 use crate::progress::Progress;
 use crate::results::ab::AbFacts;
 use crate::results::{Manifest, RunWriter};
-use crate::runner::ab::{self, Side};
+use crate::runner::ab::{self, Ended, Side};
 use crate::runner::event::Event;
-use crate::runner::{Ended, RunError, Setup};
+use crate::runner::{RunError, Setup};
 use crate::scenario::plan::Plan;
 use crate::stats::compare::Options;
 

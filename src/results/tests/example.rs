@@ -129,6 +129,7 @@ pub(crate) fn client_facts(requests: u32) -> ClientFacts {
     ClientFacts {
         planned: requests,
         issued: requests,
+        rows: requests,
         read_lag: Some(ReadLag { uncorrected, left, without_kernel_time: 0 }),
         runtime_lag: Some(Lag { n: 2000, ..left }),
         cpu_share_max: Some(0.1),

@@ -13,8 +13,8 @@ use crate::results::columns::COLUMNS;
 use crate::results::folder::{MANIFEST, REQUESTS};
 use crate::results::pen::Pen;
 use crate::results::scrub::Scrubber;
+use crate::results::shared::Trouble;
 use crate::results::tests::example::{TRIPWIRE, began, manifest, measure, plan};
-use crate::results::writer::Trouble;
 use crate::results::{CaseRun, Finished, Rendering, Run, RunWriter, list, read, read_keeping};
 use crate::stats::validity::Label;
 
@@ -53,7 +53,7 @@ fn where_a_run_stands_is_what_every_row_so_far_says() {
     let requests = |cases: &[CaseRun]| cases.iter().map(|case| case.summary.requests).collect::<Vec<_>>();
     assert_eq!(requests(&writer.so_far().unwrap()), [0, 0]);
     measure(&writer);
-    // No row is waited for too briefly: the thread gathers them for a while.
+    // It waits for the rows that the thread still gathers.
     let stands = writer.so_far().unwrap();
     assert_eq!(requests(&stands), [20, 60]);
     for (case, ended) in stands.iter().zip(&finish(writer).run.cases) {
