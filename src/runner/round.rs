@@ -186,9 +186,16 @@ async fn ask(endpoint: Arc<Endpoint>, shot: Arc<Shot>, arrival: Arrival, seat: S
 }
 
 /// A connection that the server has closed since its last answer is of no use: the request opens another.
+///
+/// A turn of the driver tells of all connections at once on which something happened; a look at each costs as much as a
+/// read, and only those need one.
 async fn still_open(connection: Option<Box<Connection>>) -> Option<Box<Connection>> {
     let mut connection = connection?;
-    (!connection.used() || connection.is_open().await).then_some(connection)
+    if !connection.used() {
+        return Some(connection);
+    }
+    tokio::task::yield_now().await;
+    (connection.is_quiet() || connection.is_open().await).then_some(connection)
 }
 
 /// Each user's seat, its connection open if connections are warm.

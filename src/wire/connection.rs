@@ -110,6 +110,14 @@ impl Connection {
         poll_fn(|cx| Poll::Ready(self.look(cx))).await
     }
 
+    /// Whether certainly nothing has happened on it since its last answer, as far as the driver of this thread has told by
+    /// now; if not, only [`Connection::is_open`] knows. Costs no system call.
+    pub fn is_quiet(&self) -> bool {
+        // TLS and HTTP/2 may hold what the socket does not tell of any more.
+        let plain = matches!(&self.protocol, Protocol::Http1(http) if !http.is_tls() && !http.is_over());
+        plain && !self.busy && self.tcp.as_ref().is_some_and(|tcp| !tcp.is_ready())
+    }
+
     fn look(&mut self, cx: &mut Context<'_>) -> bool {
         if self.busy {
             return false;

@@ -80,6 +80,17 @@ impl Tcp {
         }
     }
 
+    /// Whether the driver has told of something, bytes or the end, that no read has found gone since.
+    pub(super) fn is_ready(&self) -> bool {
+        let mut ready = false;
+        // Never more than a question: readiness is cleared by what the closure says, and it says nothing of the kind.
+        let _ = self.0.try_io(Interest::READABLE, || {
+            ready = true;
+            Ok(())
+        });
+        ready
+    }
+
     /// Whether nothing waits to be read. It takes nothing, not even an error that the next read must find.
     pub(super) fn is_drained(&self) -> bool {
         kernel::unread(&*self.0) == Some(0)

@@ -174,6 +174,40 @@ async fn a_kept_connection_that_the_server_closed_is_stale_and_seen_before() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_is_quiet_until_a_turn_of_the_driver_tells_of_something() {
+    let ends: [fn(TcpStream); 2] = [drop, |stream| {
+        tokio::spawn(async move {
+            let mut stream = stream;
+            stream.write_all(b"unasked").await.unwrap();
+            read_request(&mut stream).await;
+        });
+    }];
+    for end in ends {
+        let (release, held) = tokio::sync::watch::channel(false);
+        let address = server(move |mut stream| {
+            let mut held = held.clone();
+            async move {
+                read_request(&mut stream).await.unwrap();
+                stream.write_all(WHOLE).await.unwrap();
+                held.wait_for(|held| *held).await.unwrap();
+                end(stream);
+            }
+        })
+        .await;
+        let mut connection = open(address).await;
+        assert_eq!(ask(&mut connection).await, ("hello".to_owned(), "none"));
+        tokio::task::yield_now().await;
+        assert!(connection.is_quiet() && connection.is_open().await);
+        release.send(true).unwrap();
+        while connection.is_quiet() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!connection.is_open().await);
+    }
+}
+
 #[tokio::test]
 async fn a_warm_connection_that_was_closed_or_reset_before_its_request_is_stale() {
     for with_reset in [false, true] {
